@@ -1,0 +1,81 @@
+# The one runner, for people and for CI. Each target sets up what it needs, so that each
+# works as the only command on a fresh machine with make and Python 3.11 or newer.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+# mypy refuses folders without a Python file.
+CODE := $(foreach folder,src tests tools examples benchmarks,$(if \
+	$(wildcard $(folder)/*.py $(folder)/*/*.py),$(folder)))
+# Arguments for the program behind a target: make test ARGS="-k claim"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check fix simulate bench docs setup pins clean style types test-packages
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
+		printf '  make %-10s %s\n' "$$target" "$$does"; done
+
+demo: $(READY) ## set up and run the main job, from instruction to answer
+	@tools/system-packages git:git
+	@$(BIN)/hotdesk demo $(ARGS)
+
+test: style types test-packages ## set up and run every check and every test
+	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+check: style types ## format, ruff, types, import floors and the fast tests; under a minute
+	@tools/system-packages git:git -- bubblewrap:bwrap
+	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model' $(ARGS)
+
+fix: $(READY) ## format the code and apply the safe fixes of ruff
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+simulate: $(READY) ## run the whole system in virtual time: SEED=… for one seed, else until stopped
+	@$(BIN)/hotdesk simulate $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: $(READY) ## run the benchmarks beside their peers
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(READY) ## check that the links of README and docs lead somewhere
+	@$(BIN)/python tools/links.py $(wildcard *.md) docs
+
+setup: $(READY) ## make .venv with the pinned versions
+
+pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	@$(PYTHON) -m venv build/pins
+	@build/pins/bin/pip install --quiet --upgrade uv
+	@build/pins/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+		--generate-hashes --no-emit-index-url --no-annotate --no-config --no-cache \
+		--custom-compile-command 'make pins' --output-file constraints.txt $(ARGS) pyproject.toml
+
+clean: ## remove what the other targets made
+	@rm -rf .venv build dist src/hotdesk.egg-info
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src tests tools examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+style: $(READY)
+	@$(BIN)/ruff format --quiet --check . || { echo 'Not formatted: run make fix' >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/lint-imports --no-logo
+
+types: $(READY)
+	@$(BIN)/mypy $(CODE)
+
+# Tests that need one of the wishes skip, and say so, where it is missing; as root, and so
+# in CI, nothing is missing.
+test-packages:
+	@tools/system-packages git:git -- bubblewrap:bwrap postfix:postfix swaks:swaks
+
+# The stamp is made last, so that an interrupted set-up is done again. Hashes are required:
+# what is installed is what was tested, wherever it comes from. The project itself is
+# installed without build isolation, because its build backend is pinned as well.
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hotdesk needs Python 3.11")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/system-packages python3-venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
