@@ -8,7 +8,6 @@ backends and config.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -186,7 +185,8 @@ class Job:
     ``order`` is its place by submission (a retried job gets a new one) and decides
     what is newer; ``place`` is the place of its current send and decides what is
     handed over next. ``send`` counts from 1 and grows when the job is put back.
-    ``attempt`` counts the runs that were not given back.
+    ``attempt`` counts the runs that were not given back, ``deliveries`` every
+    hand-over, ``outcomes`` how often it ended (a retry makes another one).
     """
 
     id: str
@@ -202,7 +202,6 @@ class Job:
     preemptions: int
     given_back: int
     submitted_at: datetime
-    due_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     worker_id: str = ""
@@ -213,6 +212,7 @@ class Job:
     error: str = ""
     is_cancelled: bool = False
     outcomes: int = 0
+    deliveries: int = 0
     origin: Origin = field(default_factory=Origin)
 
     @property
@@ -375,6 +375,7 @@ class DeskStatus:
     pending: int
     active_job: str
     free_since: datetime | None
+    due_at: datetime | None
     is_paused: bool
     is_pinned: bool
 

@@ -21,7 +21,7 @@ class HotdeskError(Exception):
     """Anything that Hotdesk raises on purpose."""
 
 
-class Rejected(HotdeskError):  # noqa: N818 - the error tree reads as facts, see above
+class Rejected(HotdeskError):
     """The caller asked for something invalid; asking again is useless."""
 
 
@@ -48,7 +48,7 @@ class ConfigError(Rejected):
         self.hint = hint
 
 
-class ClaimLost(HotdeskError):  # noqa: N818
+class ClaimLost(HotdeskError):
     """Another worker may hold this desk: stop the work, write and push nothing."""
 
     def __init__(self, desk: str, generation: int) -> None:
@@ -57,7 +57,7 @@ class ClaimLost(HotdeskError):  # noqa: N818
         self.generation = generation
 
 
-class Unavailable(HotdeskError):  # noqa: N818
+class Unavailable(HotdeskError):
     """The backend did not answer, or could not do it now.
 
     ``committed`` says what is known of the call: ``False`` when nothing was
@@ -73,7 +73,7 @@ class StoreError(HotdeskError):
     """The store cannot be used as it is: damaged, or written by a newer Hotdesk."""
 
 
-class AttemptFailed(HotdeskError):  # noqa: N818
+class AttemptFailed(HotdeskError):
     """This attempt came to nothing; raised by handlers and by runners.
 
     ``is_retryable=False`` ends the job as ``failed`` at once. ``is_given_back``

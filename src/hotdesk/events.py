@@ -118,7 +118,7 @@ class DeskClaimed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseExpired(Event):
-    """A worker stopped renewing, or died, and someone noticed. ``worker_id`` is the former owner."""
+    """The worker that held the desk stopped renewing, or died, and someone noticed."""
 
     worker_id: str
     late_by_ms: int
@@ -207,7 +207,6 @@ class AnswerSent(Event):
 class AnswerFailed(Event):
     """The relay did not take the answer. ``is_final`` when it is not tried again."""
 
-    message_id: str
     reason: str
     is_final: bool
 

@@ -114,9 +114,7 @@ def interrupt_for(
     if running.is_cancelled:
         return Interrupt(reason=InterruptReason.CANCEL, send_id=running.send_id)
     if by := preemptor(running, newer, limits):
-        return Interrupt(
-            reason=InterruptReason.PREEMPT, send_id=running.send_id, by=by.job_id
-        )
+        return Interrupt(reason=InterruptReason.PREEMPT, send_id=running.send_id, by=by.job_id)
     if is_draining:
         return Interrupt(reason=InterruptReason.DRAIN, send_id=running.send_id)
     return None
@@ -226,7 +224,8 @@ def dropped(entry: Entry, decision: Decision) -> Settlement:
 def backoff(attempt: int, limits: Limits) -> timedelta:
     """How long a desk waits after failed attempt *attempt*, counted from 1."""
     # The exponent is bounded because 2**1000 does not fit a timedelta.
-    return min(limits.backoff * 2 ** min(max(attempt - 1, 0), 16), limits.backoff_max)
+    doublings = min(max(attempt - 1, 0), 16)
+    return min(limits.backoff * (1 << doublings), limits.backoff_max)
 
 
 def _ended(entry: Entry, state: JobState) -> Settlement:

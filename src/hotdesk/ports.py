@@ -298,7 +298,15 @@ class Records(Protocol):
         state: JobState | None = None,
         limit: int = 100,
     ) -> list[Job]:
-        """Jobs, newest first; the pending ones of one desk in the order of their hand-over."""
+        """Jobs, newest first."""
+        ...
+
+    async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
+        """The pending jobs of a desk in the order of their hand-over, the running one first."""
+        ...
+
+    async def position(self, job: Job) -> int:
+        """How many jobs of its desk are handed over before this pending one; 0 is next."""
         ...
 
     async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
@@ -337,8 +345,10 @@ class Records(Protocol):
         """Store events that no verb of ``Desks`` makes true."""
         ...
 
-    async def events(self, *, after: str = "", limit: int = 1000) -> list[StoredEvent]:
-        """Events behind the cursor *after*, oldest first; from the first one kept without it.
+    async def events(
+        self, *, after: str = "", job_id: str | None = None, limit: int = 1000
+    ) -> list[StoredEvent]:
+        """Events behind the cursor *after*, oldest first; those of one job on demand.
 
         Raises:
             Rejected: The cursor is not one of ours.

@@ -1,0 +1,1 @@
+"""Where desks and jobs are kept."""

@@ -1,0 +1,157 @@
+-- name: announce
+-- One place for the send, and the desk as it stands, in one step.
+INSERT INTO desk (key, pending, last_place, free_since) VALUES (:key, 1, 1, :now)
+ON CONFLICT (key) DO UPDATE SET
+    pending = pending + 1,
+    last_place = last_place + 1,
+    free_since = CASE WHEN pending = 0 AND owner IS NULL THEN :now ELSE free_since END
+RETURNING *;
+
+-- name: announce_again
+UPDATE desk SET
+    pending = pending + 1,
+    last_place = last_place + 1,
+    free_since = CASE WHEN pending = 0 AND owner IS NULL THEN :now ELSE free_since END
+WHERE id = :desk
+RETURNING *;
+
+-- name: desk_by_key
+SELECT * FROM desk WHERE key = :key;
+
+-- name: desk_by_id
+SELECT * FROM desk WHERE id = :desk;
+
+-- name: waiting_desk
+-- The longest without an owner, counted from when it was given way, not by the age of its jobs.
+SELECT * FROM desk INDEXED BY desk_waiting
+WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at <= :now
+ORDER BY free_since
+LIMIT 1;
+
+-- name: waiting_pinned_desk
+SELECT * FROM desk
+WHERE key = :key AND owner IS NULL AND pending > 0 AND paused = 0 AND due_at <= :now;
+
+-- name: next_due
+-- When the first desk that waits out a backoff may be claimed.
+SELECT min(due_at) AS due_at FROM desk INDEXED BY desk_waiting
+WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at > :now;
+
+-- name: lapsed_desks
+SELECT * FROM desk INDEXED BY desk_owned
+WHERE owner IS NOT NULL AND lease_until < :before;
+
+-- name: owned_desks
+SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL;
+
+-- name: desks_of_worker
+SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL AND owner = :worker;
+
+-- name: take
+UPDATE desk SET
+    owner = :worker,
+    generation = generation + 1,
+    lease_until = :lease_until,
+    free_since = NULL,
+    unclean = 0,
+    release_asked = 0
+WHERE id = :desk;
+
+-- name: renew
+UPDATE desk SET
+    lease_until = :lease_until,
+    active_expires = CASE WHEN active_job IS NULL THEN NULL ELSE :active_expires END
+WHERE id = :desk;
+
+-- name: activate
+UPDATE desk SET
+    due_at = 0,
+    active_job = :job,
+    active_send = :send,
+    active_since = :now,
+    active_expires = :active_expires,
+    active_ending = 0
+WHERE id = :desk;
+
+-- name: seal
+UPDATE desk SET active_ending = 1, lease_until = :lease_until WHERE id = :desk;
+
+-- name: deactivate
+UPDATE desk SET
+    pending = :pending,
+    last_place = :last_place,
+    due_at = :due_at,
+    active_job = NULL,
+    active_send = NULL,
+    active_since = NULL,
+    active_expires = NULL,
+    active_ending = 0
+WHERE id = :desk;
+
+-- name: count_pending
+UPDATE desk SET
+    pending = pending + :change,
+    due_at = 0,
+    free_since = CASE WHEN pending + :change = 0 THEN NULL ELSE free_since END
+WHERE id = :desk;
+
+-- name: release
+-- Compare and release: a job that was announced meanwhile keeps the owner.
+UPDATE desk SET owner = NULL, lease_until = NULL, free_since = NULL, release_asked = 0
+WHERE id = :desk AND pending = 0;
+
+-- name: leave
+UPDATE desk SET
+    owner = NULL,
+    lease_until = NULL,
+    free_since = CASE WHEN pending > 0 THEN :now END,
+    release_asked = 0,
+    unclean = max(unclean, :unclean),
+    unfenced = :unfenced,
+    active_job = NULL,
+    active_send = NULL,
+    active_since = NULL,
+    active_expires = NULL,
+    active_ending = 0
+WHERE id = :desk;
+
+-- name: set_unfenced
+UPDATE desk SET unfenced = :unfenced WHERE id = :desk;
+
+-- name: pause
+UPDATE desk SET paused = :paused WHERE id = :desk;
+
+-- name: ask_release
+UPDATE desk SET release_asked = 1 WHERE id = :desk AND owner IS NOT NULL;
+
+-- name: unpin_all
+UPDATE desk SET pinned = 0 WHERE pinned = 1;
+
+-- name: pin
+INSERT INTO desk (key, pinned) VALUES (:key, 1)
+ON CONFLICT (key) DO UPDATE SET pinned = 1;
+
+-- name: busy_desks
+-- Those with an owner or with pending jobs; idle ones are left out.
+SELECT * FROM desk WHERE owner IS NOT NULL
+UNION
+SELECT * FROM (
+    SELECT * FROM desk INDEXED BY desk_pending WHERE pending > 0 ORDER BY free_since LIMIT :limit
+)
+LIMIT :limit;
+
+-- name: waiting_desks
+SELECT * FROM desk INDEXED BY desk_pending
+WHERE pending > 0 AND owner IS NULL
+ORDER BY free_since
+LIMIT :limit;
+
+-- name: latest_desks
+SELECT * FROM desk ORDER BY id DESC LIMIT :limit;
+
+-- name: some_waiting
+SELECT count(*) AS waiting FROM (
+    SELECT 1 FROM desk INDEXED BY desk_waiting
+    WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at <= :now
+    LIMIT :limit
+);

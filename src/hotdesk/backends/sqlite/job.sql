@@ -1,0 +1,116 @@
+-- name: job_by_id
+SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk WHERE job.id = :job;
+
+-- name: insert_job
+INSERT INTO job (id, desk, thread, instruction, interrupt, "order", place, submitted_at, origin)
+VALUES (:id, :desk, :thread, :instruction, :interrupt, :place, :place, :now, :origin);
+
+-- name: head
+-- The oldest send: by place, never by time, since two sends can share a microsecond.
+SELECT job.*, thread.run_order, thread.success
+FROM job INDEXED BY job_pending
+LEFT JOIN thread ON thread.desk = job.desk AND thread.name = job.thread
+WHERE job.desk = :desk AND job.state IN ('queued', 'running')
+ORDER BY job.place
+LIMIT 1;
+
+-- name: newer_of_thread
+-- One is enough: each of them folds the older job in.
+SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
+FROM job INDEXED BY job_folding
+WHERE desk = :desk AND thread = :thread AND "order" > :order
+    AND state IN ('queued', 'running') AND interrupt <> 'never' AND cancelled = 0
+LIMIT 1;
+
+-- name: newer_of_desk
+-- One of another thread is enough, so two rows: one of them may be of the same thread.
+SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
+FROM job INDEXED BY job_preempting
+WHERE desk = :desk AND "order" > :order AND thread <> :thread
+    AND state = 'queued' AND interrupt = 'desk' AND send = 1 AND cancelled = 0
+LIMIT 1;
+
+-- name: folded
+-- What this job continues: interrupted since the last success of the thread. A job
+-- that was put back and is older than this one ends as soon as its turn comes.
+SELECT id, instruction, partial, partial_commit FROM job INDEXED BY job_interrupted
+WHERE desk = :desk AND thread = :thread AND interrupted IS NOT NULL AND interrupted > :success AND id <> :job
+    AND (state = 'preempted' OR (state = 'queued' AND "order" < :order AND :interrupt <> 'never'))
+ORDER BY "order";
+
+-- name: start
+UPDATE job SET
+    state = 'running', attempt = :attempt, started_at = :now, worker = :worker,
+    generation = :generation, deliveries = deliveries + 1
+WHERE seq = :seq;
+
+-- name: back_to_queue
+UPDATE job SET state = 'queued' WHERE id = :job AND state = 'running';
+
+-- name: settle
+UPDATE job SET
+    state = :state, place = :place, send = :send, attempt = :attempt,
+    preemptions = :preemptions, given_back = :given_back,
+    interrupted = coalesce(:interrupted, interrupted),
+    ended_at = :ended_at, result = :result, error = :error, outcomes = :outcomes,
+    settled = :settled
+WHERE seq = :seq;
+
+-- name: mark_cancelled
+UPDATE job SET cancelled = 1 WHERE seq = :seq;
+
+-- name: save_partial
+UPDATE job SET
+    partial = :partial,
+    partial_commit = CASE WHEN :commit = '' THEN partial_commit ELSE :commit END
+WHERE id = :job;
+
+-- name: thread_ran
+INSERT INTO thread (desk, name, run_order, success) VALUES (:desk, :thread, :run_order, :success)
+ON CONFLICT (desk, name) DO UPDATE SET
+    run_order = max(run_order, :run_order), success = max(success, :success);
+
+-- name: thread_state
+SELECT run_order, success FROM thread WHERE desk = :desk AND name = :thread;
+
+-- name: retry
+UPDATE job SET
+    state = 'queued', "order" = :place, place = :place, send = send + 1, attempt = 0,
+    preemptions = 0, given_back = 0, cancelled = 0, interrupted = NULL, ended_at = NULL,
+    result = NULL, error = ''
+WHERE seq = :seq;
+
+-- name: pending_of_thread
+SELECT 1 FROM job INDEXED BY job_pending
+WHERE desk = :desk AND state IN ('queued', 'running') AND thread = :thread
+LIMIT 1;
+
+-- name: delete_job
+DELETE FROM job WHERE seq = :seq;
+
+-- name: delete_log
+DELETE FROM log WHERE job = :job;
+
+-- name: delete_outbox
+DELETE FROM outbox WHERE job = :job;
+
+-- name: delete_events_of_job
+DELETE FROM event WHERE job = :job;
+
+-- name: ended_before
+-- An interrupted job is kept until its thread has succeeded: a later run is handed it.
+SELECT job.seq, job.id FROM job INDEXED BY job_ended
+LEFT JOIN thread ON thread.desk = job.desk AND thread.name = job.thread
+WHERE job.ended_at IS NOT NULL AND job.ended_at < :before AND job.state <> 'dead'
+    AND (job.state <> 'preempted' OR coalesce(thread.success, 0) > job.interrupted)
+LIMIT :limit;
+
+-- name: delete_old_events
+DELETE FROM event WHERE cursor IN (
+    SELECT cursor FROM event WHERE at < :before ORDER BY cursor LIMIT :limit
+);
+
+-- name: delete_old_mail
+DELETE FROM mail WHERE message_id IN (
+    SELECT message_id FROM mail INDEXED BY mail_by_age WHERE at < :before LIMIT :limit
+);

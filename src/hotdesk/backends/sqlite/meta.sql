@@ -1,0 +1,3 @@
+-- name: compatible_with
+-- The lowest schema that a program may know and still work with this file.
+SELECT value FROM meta WHERE key = 'compatible_with';

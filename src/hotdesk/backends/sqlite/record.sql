@@ -1,0 +1,104 @@
+-- name: jobs_latest
+SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: jobs_of_desk
+SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_by_desk
+JOIN desk ON desk.id = job.desk
+WHERE job.desk = :desk
+    AND (:thread IS NULL OR job.thread = :thread) AND (:state IS NULL OR job.state = :state)
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: ahead_of
+SELECT count(*) AS ahead FROM job INDEXED BY job_pending
+WHERE job.desk = (SELECT id FROM desk WHERE key = :key)
+    AND job.state IN ('queued', 'running') AND job.place < :place;
+
+-- name: owed
+SELECT job.id, job.instruction, job.partial, job.partial_commit
+FROM desk JOIN job INDEXED BY job_interrupted ON job.desk = desk.id
+LEFT JOIN thread ON thread.desk = desk.id AND thread.name = job.thread
+WHERE desk.key = :key AND job.thread = :thread AND job.interrupted IS NOT NULL
+    AND job.interrupted > coalesce(thread.success, 0)
+    AND job.state IN ('preempted', 'queued')
+ORDER BY job."order";
+
+-- name: jobs_to_mend
+SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_to_mend
+JOIN desk ON desk.id = job.desk
+WHERE job.state = :state AND job.state IN ('failed', 'dead')
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: jobs_unended
+SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_unended
+JOIN desk ON desk.id = job.desk
+WHERE job.state = :state AND job.state IN ('queued', 'running')
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: jobs_in_state
+SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk
+WHERE job.state = :state
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: jobs_pending
+SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_pending
+JOIN desk ON desk.id = job.desk
+WHERE job.desk = :desk AND job.state IN ('queued', 'running')
+ORDER BY job.place LIMIT :limit;
+
+-- name: threads_latest
+SELECT desk.key AS desk_key, job.thread, count(*) AS jobs, max(job.seq) AS last_seq
+FROM job JOIN desk ON desk.id = job.desk
+WHERE job.seq > (SELECT max(seq) FROM job) - 10000 AND (:desk IS NULL OR job.desk = :desk)
+GROUP BY job.desk, job.thread
+ORDER BY last_seq DESC LIMIT :limit;
+
+-- name: job_by_seq
+SELECT id, submitted_at FROM job WHERE seq = :seq;
+
+-- name: insert_event
+INSERT INTO event (at, kind, desk, job, generation, details)
+VALUES (:at, :kind, :desk, :job, :generation, :details);
+
+-- name: events_after
+SELECT * FROM event WHERE cursor > :after ORDER BY cursor LIMIT :limit;
+
+-- name: events_of_job
+SELECT * FROM event WHERE job = :job AND job <> '' AND cursor > :after
+ORDER BY cursor LIMIT :limit;
+
+-- name: last_cursor
+SELECT coalesce(max(cursor), 0) AS cursor FROM event;
+
+-- name: last_chunk
+SELECT coalesce(max(number), 0) AS number FROM log WHERE job = :job;
+
+-- name: insert_log
+INSERT INTO log (job, number, attempt, at, text) VALUES (:job, :number, :attempt, :at, :text);
+
+-- name: log_after
+SELECT * FROM log WHERE job = :job AND number > :after ORDER BY number LIMIT :limit;
+
+-- name: remember_mail
+INSERT INTO mail (message_id, desk, thread, at) VALUES (:message_id, :desk, :thread, :at)
+ON CONFLICT DO NOTHING;
+
+-- name: thread_of_mail
+SELECT desk, thread FROM mail WHERE message_id = :message_id;
+
+-- name: answer_due
+INSERT INTO outbox (job, number, state, created_at, due_at)
+VALUES (:job, :number, :state, :now, :now)
+ON CONFLICT DO NOTHING;
+
+-- name: due_answers
+SELECT * FROM outbox INDEXED BY outbox_due
+WHERE due_at IS NOT NULL AND due_at <= :now ORDER BY due_at LIMIT :limit;
+
+-- name: answer_sent
+UPDATE outbox SET due_at = NULL, sent_at = :now, tries = tries + 1
+WHERE job = :job AND number = :number;
+
+-- name: answer_failed
+UPDATE outbox SET due_at = :due_at, tries = tries + 1, error = :error
+WHERE job = :job AND number = :number;

@@ -1,0 +1,303 @@
+"""What people look at, and what is kept beside the desks, on the same file."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from hotdesk.backends.sqlite import claiming
+from hotdesk.backends.sqlite.bell import POLL, Bell
+from hotdesk.backends.sqlite.file import DatabaseFile, Row, Transaction, from_us, to_us
+from hotdesk.backends.sqlite.rows import (
+    desk_status_of,
+    event_of,
+    interrupted_of,
+    job_of,
+    worker_status_of,
+)
+from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
+from hotdesk.errors import NotFound, Rejected, Unavailable
+from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
+from hotdesk.ports import Answer, LogChunk, ThreadView
+
+T = TypeVar("T")
+
+# More digits than any cursor has, and still an INTEGER to SQLite.
+CURSOR_DIGITS_MAX = 18
+
+
+class SqliteRecords:
+    """``Records`` on one file; ``SqliteBackend`` adds the verbs of the protocol."""
+
+    def __init__(self, file: DatabaseFile, bell: Bell) -> None:
+        """Own *file* and *bell* until ``close``."""
+        self._file = file
+        self._bell = bell
+
+    async def job(self, job_id: str) -> Job:
+        """One job as it stands."""
+        row = self._file.read(lambda tx: tx.one("job_by_id", job=job_id))
+        if row is None:
+            raise NotFound("job", job_id)
+        return job_of(row)
+
+    async def jobs(
+        self,
+        *,
+        desk: Desk | None = None,
+        thread: str | None = None,
+        state: JobState | None = None,
+        limit: int = 100,
+    ) -> list[Job]:
+        """Jobs, newest first."""
+
+        def work(tx: Transaction) -> list[Row]:
+            if desk is None:
+                return _jobs_anywhere(tx, state, limit)
+            row = tx.one("desk_by_key", key=desk.key)
+            if row is None:
+                return []
+            return tx.all(
+                "jobs_of_desk",
+                desk=row["id"],
+                thread=thread,
+                state=state.value if state else None,
+                limit=limit,
+            )
+
+        return [job_of(row) for row in self._file.read(work)]
+
+    async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
+        """The pending jobs of a desk in the order of their hand-over, the running one first."""
+
+        def work(tx: Transaction) -> list[Row]:
+            row = tx.one("desk_by_key", key=desk.key)
+            return [] if row is None else tx.all("jobs_pending", desk=row["id"], limit=limit)
+
+        return [job_of(row) for row in self._file.read(work)]
+
+    async def position(self, job: Job) -> int:
+        """How many jobs of its desk are handed over before this pending one; 0 is next."""
+        row = self._file.read(lambda tx: tx.row("ahead_of", key=job.desk.key, place=job.place))
+        return int(row["ahead"])
+
+    async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
+        """Desks that have an owner or pending jobs, then the others; or only the waiting ones."""
+
+        def work(tx: Transaction) -> list[Row]:
+            if waiting:
+                return tx.all("waiting_desks", limit=limit)
+            busy = tx.all("busy_desks", limit=limit)
+            seen = {row["id"] for row in busy}
+            others = [row for row in tx.all("latest_desks", limit=limit) if row["id"] not in seen]
+            return [*busy, *others][:limit]
+
+        return [desk_status_of(row) for row in self._file.read(work)]
+
+    async def desk(self, desk: Desk) -> DeskStatus:
+        """One desk."""
+        row = self._file.read(lambda tx: tx.one("desk_by_key", key=desk.key))
+        if row is None:
+            raise NotFound("desk", str(desk))
+        return desk_status_of(row)
+
+    async def workers(self) -> list[WorkerStatus]:
+        """The registered workers, in the order in which they started."""
+        return [worker_status_of(row) for row in self._file.read(lambda tx: tx.all("workers"))]
+
+    async def threads(self, *, desk: Desk | None = None, limit: int = 100) -> list[ThreadView]:
+        """Conversations, the latest first, among the newest 10,000 jobs."""
+
+        def work(tx: Transaction) -> list[ThreadView]:
+            desk_id = None
+            if desk is not None:
+                row = tx.one("desk_by_key", key=desk.key)
+                if row is None:
+                    return []
+                desk_id = row["id"]
+            views = []
+            for row in tx.all("threads_latest", desk=desk_id, limit=limit):
+                last = tx.row("job_by_seq", seq=row["last_seq"])
+                views.append(
+                    ThreadView(
+                        desk=Desk.from_key(row["desk_key"]),
+                        thread=row["thread"],
+                        jobs=row["jobs"],
+                        last_job=last["id"],
+                        last_at=from_us(last["submitted_at"]),
+                    )
+                )
+            return views
+
+        return self._file.read(work)
+
+    async def interrupted(self, desk: Desk, thread: str) -> list[Interrupted]:
+        """What the next job of the thread will be handed, oldest first."""
+        rows = self._file.read(lambda tx: tx.all("owed", key=desk.key, thread=thread))
+        return [interrupted_of(row) for row in rows]
+
+    async def append_log(self, job_id: str, attempt: int, text: str, *, now: datetime) -> None:
+        """Keep a piece of a job's output."""
+
+        def work(tx: Transaction) -> None:
+            number = tx.row("last_chunk", job=job_id)["number"] + 1
+            tx.run("insert_log", job=job_id, number=number, attempt=attempt, at=tx.at, text=text)
+
+        await self._write(work, now)
+
+    async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
+        """The output of a job behind chunk number *after*."""
+        rows = self._file.read(lambda tx: tx.all("log_after", job=job_id, after=after, limit=limit))
+        return [
+            LogChunk(
+                number=row["number"],
+                attempt=row["attempt"],
+                at=from_us(row["at"]),
+                text=row["text"],
+            )
+            for row in rows
+        ]
+
+    async def record(self, events: Sequence[Event], *, now: datetime) -> None:
+        """Store events that no verb of ``Desks`` makes true."""
+
+        def work(tx: Transaction) -> None:
+            for event in events:
+                tx.emit(event)
+
+        await self._write(work, now)
+
+    async def events(
+        self, *, after: str = "", job_id: str | None = None, limit: int = 1000
+    ) -> list[StoredEvent]:
+        """Events behind the cursor *after*, oldest first; those of one job on demand."""
+        cursor = _cursor(after)
+        if job_id is None:
+            rows = self._file.read(lambda tx: tx.all("events_after", after=cursor, limit=limit))
+        else:
+            rows = self._file.read(
+                lambda tx: tx.all("events_of_job", job=job_id, after=cursor, limit=limit)
+            )
+        return [event_of(row) for row in rows]
+
+    async def latest_cursor(self) -> str:
+        """The cursor of the newest event."""
+        return str(self._file.read(lambda tx: tx.row("last_cursor"))["cursor"])
+
+    async def changed(self, *, wait: timedelta) -> None:
+        """Return when something was written, or after *wait*; may return early."""
+        mark = self._file.change_mark()
+        span = min(POLL, wait)
+        waited = timedelta(0)
+        while waited < wait:
+            if await self._bell.listen(span) or self._file.change_mark() != mark:
+                return
+            waited += span
+
+    async def thread_of_mail(self, message_id: str) -> tuple[Desk, str] | None:
+        """The desk and thread that a mail belongs to, sent or received."""
+        row = self._file.read(lambda tx: tx.one("thread_of_mail", message_id=message_id))
+        return None if row is None else (Desk.from_key(row["desk"]), row["thread"])
+
+    async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:
+        """Answers that should be sent now, oldest first."""
+
+        def work(tx: Transaction) -> list[Answer]:
+            return [
+                Answer(
+                    job=job_of(tx.row("job_by_id", job=row["job"])),
+                    number=row["number"],
+                    state=JobState(row["state"]),
+                    created_at=from_us(row["created_at"]),
+                    tries=row["tries"],
+                )
+                for row in tx.all("due_answers", now=tx.at, limit=limit)
+            ]
+
+        return self._file.read(work, now=now)
+
+    async def answer_sent(self, answer: Answer, message_id: str, *, now: datetime) -> None:
+        """The relay took it."""
+        job = answer.job
+
+        def work(tx: Transaction) -> None:
+            tx.run("answer_sent", job=job.id, number=answer.number, now=tx.at)
+            tx.run(
+                "remember_mail",
+                message_id=message_id,
+                desk=job.desk.key,
+                thread=job.thread,
+                at=tx.at,
+            )
+            tx.emit(AnswerSent(desk=job.desk.key, job_id=job.id, message_id=message_id))
+
+        await self._write(work, now)
+
+    async def answer_failed(
+        self, answer: Answer, reason: str, *, retry_at: datetime | None, now: datetime
+    ) -> None:
+        """The relay did not take it; without *retry_at* it is kept as failed."""
+        job = answer.job
+
+        def work(tx: Transaction) -> None:
+            tx.run(
+                "answer_failed",
+                job=job.id,
+                number=answer.number,
+                due_at=None if retry_at is None else to_us(retry_at),
+                error=reason,
+            )
+            tx.emit(
+                AnswerFailed(
+                    desk=job.desk.key, job_id=job.id, reason=reason, is_final=retry_at is None
+                )
+            )
+
+        await self._write(work, now)
+
+    async def back_up(self, target: Path) -> None:
+        """Copy the file to *target* while others go on writing."""
+        self._file.back_up(target)
+
+    async def close(self) -> None:
+        """Close the file and stop being reachable."""
+        self._bell.shut()
+        self._file.close()
+
+    async def _write(self, work: Callable[[Transaction], T], now: datetime) -> T:
+        value, rings = await self._file.write(work, now=now)
+        unreachable = {
+            worker_id for worker_id, interrupt in rings if not self._bell.ring(worker_id, interrupt)
+        }
+        self._bell.ring_listeners()
+        for worker_id in unreachable:
+            # Bounded: burying forgets the worker, so that nobody rings for it again. A
+            # failure here is left to the sweep, since the commit above stands.
+            try:
+                await self._bury(worker_id, now)
+            except Unavailable:
+                break
+        return value
+
+    async def _bury(self, worker_id: str, now: datetime) -> None:
+        """Free what a dead worker held."""
+        await self._write(lambda tx: claiming.bury(tx, worker_id), now)
+
+
+def _jobs_anywhere(tx: Transaction, state: JobState | None, limit: int) -> list[Row]:
+    if state is None:
+        return tx.all("jobs_latest", limit=limit)
+    if state in (JobState.QUEUED, JobState.RUNNING):
+        return tx.all("jobs_unended", state=state.value, limit=limit)
+    if state in (JobState.FAILED, JobState.DEAD):
+        return tx.all("jobs_to_mend", state=state.value, limit=limit)
+    return tx.all("jobs_in_state", state=state.value, limit=limit)
+
+
+def _cursor(after: str) -> int:
+    # A cursor is opaque outside; here it is the number of an event, as a decimal.
+    if not after:
+        return 0
+    if not (after.isascii() and after.isdigit() and len(after) <= CURSOR_DIGITS_MAX):
+        raise Rejected(f"cursor {after[:40]!r} is not one of ours; start without a cursor")
+    return int(after)

@@ -1,0 +1,291 @@
+"""One job at a desk: hand over, keep partial work, seal, settle."""
+
+import json
+from datetime import timedelta
+
+from hotdesk.backends.sqlite.claiming import held, held_active, newer, view
+from hotdesk.backends.sqlite.file import MICROSECOND, Row, Transaction
+from hotdesk.backends.sqlite.rows import entry_of, interrupted_of, job_of, result_text
+from hotdesk.desks import (
+    Claim,
+    Delivery,
+    DeskView,
+    Interrupted,
+    InterruptPolicy,
+    JobState,
+    Json,
+    Outcome,
+    Result,
+)
+from hotdesk.errors import ClaimLost, NotAllowed
+from hotdesk.events import (
+    AttemptFailed,
+    AttemptGivenBack,
+    Event,
+    JobEnded,
+    JobPutBack,
+    JobStarted,
+    PartialSaved,
+)
+from hotdesk.lifecycle import (
+    ACTIVE_TTL,
+    Decision,
+    Limits,
+    Settlement,
+    decide,
+    dropped,
+    settlement,
+)
+
+# Sends that are dropped at their hand-over in one transaction; the rest follow in the next.
+DROPS_MAX = 50
+
+
+def next_job(tx: Transaction, claim: Claim, *, limits: Limits) -> Delivery | DeskView:
+    """Register the oldest send and hand it over, or say how the desk stands."""
+    desk = held(tx, claim)
+    if desk["active_job"] is not None:
+        # The answer to an earlier hand-over was lost: the same send, the same attempt.
+        row = tx.row("job_by_id", job=desk["active_job"])
+        return Delivery(claim=claim, job=job_of(row), folded=_folded(tx, row, _success(tx, row)))
+    return hand_over(tx, claim, desk, limits) or view(
+        tx, tx.row("desk_by_id", desk=desk["id"]), claim.worker_id, limits
+    )
+
+
+def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Delivery | None:
+    """The next job to run, registered as active; drops those that are not to run."""
+    worker = tx.one("worker_by_id", worker=claim.worker_id)
+    if worker is None or worker["draining"] or desk["paused"] or desk["release_asked"]:
+        return None
+    for _ in range(DROPS_MAX):
+        head = tx.one("head", desk=desk["id"])
+        if head is None or desk["due_at"] > tx.at:
+            return None
+        entry = entry_of(head)
+        decision = decide(
+            entry,
+            newer(tx, desk["id"], entry),
+            has_newer_run=(head["run_order"] or 0) > entry.order,
+            limits=limits,
+        )
+        if decision is Decision.RUN:
+            return _start(tx, claim, desk, head)
+        _apply(tx, desk, head, dropped(entry, decision), error=_why(decision, head))
+        desk = tx.row("desk_by_id", desk=desk["id"])
+    return None
+
+
+def settle(
+    tx: Transaction, delivery: Delivery, outcome: Outcome, *, and_next: bool, limits: Limits
+) -> Delivery | None:
+    """Record how the attempt ended, and hand over the next job in the same commit."""
+    claim = delivery.claim
+    try:
+        desk = held_active(tx, delivery)
+    except ClaimLost:
+        row = tx.one("job_by_id", job=delivery.job.id)
+        if row is not None and row["settled"] == delivery.job.deliveries:
+            # The answer to this very call was lost after its commit.
+            return None
+        raise
+    row = tx.row("job_by_id", job=delivery.job.id)
+    entry = entry_of(row)
+    after = settlement(entry, outcome, newer(tx, desk["id"], entry), limits)
+    _apply(tx, desk, row, after, result=outcome.result, error=outcome.error)
+    if not and_next:
+        return None
+    return hand_over(tx, claim, tx.row("desk_by_id", desk=desk["id"]), limits)
+
+
+def save_partial(tx: Transaction, delivery: Delivery, partial: Json, commit: str) -> None:
+    """Keep partial work with the job."""
+    held_active(tx, delivery)
+    text = None if partial is None else json.dumps(partial)
+    tx.run("save_partial", job=delivery.job.id, partial=text, commit=commit)
+    tx.emit(
+        PartialSaved(
+            desk=delivery.claim.desk.key,
+            job_id=delivery.job.id,
+            generation=delivery.claim.generation,
+            commit=commit,
+        )
+    )
+
+
+def seal(tx: Transaction, delivery: Delivery, *, lease: timedelta) -> None:
+    """Mark the running job as ending, unless it was cancelled."""
+    desk = held_active(tx, delivery)
+    if tx.row("job_by_id", job=delivery.job.id)["cancelled"]:
+        raise NotAllowed(f"job {delivery.job.id} was cancelled")
+    tx.run("seal", desk=desk["id"], lease_until=tx.at + lease // MICROSECOND)
+
+
+def end_unstarted(tx: Transaction, desk: Row, job: Row, state: JobState) -> None:
+    """Give a queued job its outcome without a worker."""
+    entry = entry_of(job)
+    after = Settlement(
+        state=state,
+        attempt=entry.attempt,
+        preemptions=entry.preemptions,
+        given_back=entry.given_back,
+    )
+    _write(tx, desk, job, after, error="")
+    tx.run("count_pending", desk=desk["id"], change=-1)
+
+
+def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
+    attempt = head["attempt"] + 1
+    tx.run(
+        "start",
+        seq=head["seq"],
+        attempt=attempt,
+        now=tx.at,
+        worker=claim.worker_id,
+        generation=claim.generation,
+    )
+    tx.run(
+        "activate",
+        desk=desk["id"],
+        job=head["id"],
+        send=head["send"],
+        now=tx.at,
+        active_expires=tx.at + ACTIVE_TTL // MICROSECOND,
+    )
+    folded = _folded(tx, head, head["success"] or 0)
+    tx.emit(
+        JobStarted(
+            desk=claim.desk.key,
+            job_id=head["id"],
+            generation=claim.generation,
+            worker_id=claim.worker_id,
+            attempt=attempt,
+            folded=len(folded),
+        )
+    )
+    job = job_of(tx.row("job_by_id", job=head["id"]), claim.desk)
+    return Delivery(claim=claim, job=job, folded=folded)
+
+
+def _folded(tx: Transaction, job: Row, success: int) -> tuple[Interrupted, ...]:
+    rows = tx.all(
+        "folded",
+        desk=job["desk"],
+        thread=job["thread"],
+        job=job["id"],
+        order=job["order"],
+        interrupt=job["interrupt"],
+        success=success,
+    )
+    return tuple(interrupted_of(row) for row in rows)
+
+
+def _success(tx: Transaction, job: Row) -> int:
+    thread = tx.one("thread_state", desk=job["desk"], thread=job["thread"])
+    return 0 if thread is None else int(thread["success"])
+
+
+def _apply(
+    tx: Transaction,
+    desk: Row,
+    job: Row,
+    after: Settlement,
+    *,
+    result: Result | None = None,
+    error: str,
+) -> None:
+    place = _write(tx, desk, job, after, result=result, error=error)
+    tx.run(
+        "deactivate",
+        desk=desk["id"],
+        pending=desk["pending"] - after.state.is_ended,
+        last_place=max(desk["last_place"], place),
+        due_at=tx.at + after.delay // MICROSECOND if after.delay else 0,
+    )
+
+
+def _write(
+    tx: Transaction,
+    desk: Row,
+    job: Row,
+    after: Settlement,
+    *,
+    result: Result | None = None,
+    error: str,
+) -> int:
+    """Write what follows into the job's record; return the place of its send."""
+    is_ended = after.state.is_ended
+    place = int(desk["last_place"] + 1 if after.is_put_back else job["place"])
+    send = job["send"] + after.is_put_back
+    cursor = tx.emit(_event(desk, job, after, send))
+    tx.run(
+        "settle",
+        seq=job["seq"],
+        state=after.state.value,
+        place=place,
+        send=send,
+        attempt=after.attempt,
+        preemptions=after.preemptions,
+        given_back=after.given_back,
+        interrupted=cursor if after.is_interrupted else None,
+        ended_at=tx.at if is_ended else None,
+        result=result_text(result) if after.state is JobState.SUCCEEDED else None,
+        error=error,
+        outcomes=job["outcomes"] + is_ended,
+        settled=job["deliveries"],
+    )
+    if is_ended:
+        _note_thread(tx, job, after.state, cursor)
+        if job["origin"]:
+            _owe_answer(tx, job, after.state)
+    return place
+
+
+def _event(desk: Row, job: Row, after: Settlement, send: int) -> Event:
+    key, job_id, generation = desk["key"], job["id"], desk["generation"]
+    if after.state.is_ended:
+        return JobEnded(desk=key, job_id=job_id, generation=generation, state=after.state.value)
+    if after.is_put_back:
+        return JobPutBack(desk=key, job_id=job_id, generation=generation, send=send)
+    if after.attempt < job["attempt"]:
+        reason = "origin unreachable" if after.delay else "interrupted"
+        return AttemptGivenBack(desk=key, job_id=job_id, generation=generation, reason=reason)
+    return AttemptFailed(
+        desk=key,
+        job_id=job_id,
+        generation=generation,
+        attempt=after.attempt,
+        delay_seconds=after.delay.total_seconds(),
+    )
+
+
+def _note_thread(tx: Transaction, job: Row, state: JobState, cursor: int) -> None:
+    has_run = job["started_at"] is not None and state is not JobState.CANCELLED
+    folds = job["interrupt"] != InterruptPolicy.NEVER.value
+    success = cursor if state is JobState.SUCCEEDED else 0
+    if success or (has_run and folds):
+        tx.run(
+            "thread_ran",
+            desk=job["desk"],
+            thread=job["thread"],
+            run_order=job["order"] if has_run and folds else 0,
+            success=success,
+        )
+
+
+def _owe_answer(tx: Transaction, job: Row, state: JobState) -> None:
+    if json.loads(job["origin"])["message_id"]:
+        tx.run(
+            "answer_due",
+            job=job["id"],
+            number=job["outcomes"] + 1,
+            state=state.value,
+            now=tx.at,
+        )
+
+
+def _why(decision: Decision, job: Row) -> str:
+    """The error that a job dropped at its hand-over keeps."""
+    if decision is Decision.DIE and not job["error"]:
+        return f"its worker died in the last of {job['attempt']} attempts"
+    return str(job["error"])
