@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check
 READY := .venv/ready
 # mypy refuses folders without a Python file.
 CODE := $(foreach folder,src tests tools examples benchmarks,$(if \
@@ -59,7 +60,7 @@ clean: ## remove what the other targets made
 style: $(READY)
 	@$(BIN)/ruff format --quiet --check . || { echo 'Not formatted: run make fix' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/lint-imports --no-logo
+	@said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said"; exit 1; }
 
 types: $(READY)
 	@$(BIN)/mypy $(CODE)
@@ -73,9 +74,10 @@ test-packages:
 # what is installed is what was tested, wherever it comes from. The project itself is
 # installed without build isolation, because its build backend is pinned as well.
 $(READY): constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hotdesk needs Python 3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/system-packages python3-venv
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) install -qq --require-hashes -r constraints.txt
+	@$(PIP) install -qq --no-deps --no-build-isolation -e .
+	@said=$$($(PIP) check) || { echo "$$said"; echo 'constraints.txt is behind: run make pins'; exit 1; }
 	@touch $@

@@ -19,6 +19,8 @@ settings.register_profile(
 )
 settings.load_profile("hotdesk")
 
+ENVIRONMENT = os.environ  # noqa: TID251 - this is where it is cleaned for the tests
+
 SECONDS_MAX = {"long": 300, "model": 600}
 """Bounds of the tests that may take longer than the 20 s of the others."""
 
@@ -35,10 +37,10 @@ def pytest_configure() -> None:
     Otherwise a test passes or fails by the settings of whoever runs it: by their identity in
     git, or by a GIT_DIR that a hook has set.
     """
-    for name in [*os.environ]:  # noqa: TID251 - the environment is what is cleaned here
+    for name in [*ENVIRONMENT]:
         if name.startswith(("HOTDESK_", "GIT_")):
-            del os.environ[name]  # noqa: TID251
-    os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")  # noqa: TID251
+            del ENVIRONMENT[name]
+    ENVIRONMENT.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,5 +56,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for program in marker.args:
             if not (shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")):
-                missing = pytest.fail if "CI" in os.environ else pytest.skip  # noqa: TID251
+                missing = pytest.fail if "CI" in ENVIRONMENT else pytest.skip
                 missing(f"{program} is missing; `make test` installs it, or says how")

@@ -27,10 +27,10 @@ FOREIGN_WORDS = frozenset(
     reclaim rescue resend reservation steal tenant ticket""".split()
 )
 
-SQL = re.compile(
-    r"\s*(?:(?:SELECT|INSERT|UPDATE|WITH|CREATE|ALTER|DROP|EXPLAIN|ATTACH)\s|DELETE\s+FROM\b)"
+SQL = re.compile(r"\s*(?:(?:SELECT|INSERT|UPDATE|WITH|CREATE|ALTER|DROP|ATTACH)\s|DELETE\s+FROM\b)")
+TRANSACTION = re.compile(
+    r"\s*(?:BEGIN|COMMIT|ROLLBACK|SAVEPOINT|PRAGMA|VACUUM|ANALYZE|EXPLAIN QUERY)\b"
 )
-TRANSACTION = re.compile(r"\s*(?:BEGIN|COMMIT|ROLLBACK|SAVEPOINT|PRAGMA|VACUUM|ANALYZE)\b")
 TRANSACTION_FILE = PurePosixPath("src/hotdesk/backends/sqlite/file.py")
 
 LOG_METHODS = frozenset("debug info warning error exception critical fatal log msg bind".split())
@@ -45,11 +45,16 @@ REGISTRY = re.compile(
             ("registry", "npmjs", "org"),
             ("registry", "yarnpkg", "com"),
             ("deb", "debian", "org"),
+            ("security", "debian", "org"),
             ("proxy", "golang", "org"),
-            ("static", "crates", "io"),
+            ("crates", "io"),
         )
     )
 )
+# What switches a check off for a line, and what is left of the line after it.
+EXCEPTION = re.compile(r"#\s*(?:noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type: ignore\b\S*)")
+EXCEPTION_OF_ALL = re.compile(r'\s+"[A-Z]+\d*",(?P<reason>.*)')
+
 ONE_MACHINES_PATH = re.compile(
     r"(?<![\w.~-])/(?:work/(?:main|shared|\.\w+)|root/[\w.]|home/\w+/|Users/\w+/)"
 )
@@ -184,6 +189,19 @@ def nothing_names_a_registry_or_a_machine(source: Source) -> Iterator[str]:
             yield f"{number}: {found[0]} is true on one machine only"
 
 
+def exceptions_say_why(source: Source) -> Iterator[str]:
+    """A check that is switched off carries its reason on the line."""
+    for number, line in enumerate(source.text.splitlines(), start=1):
+        if source.is_python:
+            exceptions = list(EXCEPTION.finditer(line))
+            if exceptions and not line[exceptions[-1].end() :].strip(" #-"):
+                yield f"{number}: {exceptions[-1][0]} gives no reason"
+        elif source.path == PurePosixPath("pyproject.toml"):
+            ignored = EXCEPTION_OF_ALL.fullmatch(line)
+            if ignored and "#" not in ignored["reason"]:
+                yield f"{number}: {line.strip()} gives no reason"
+
+
 def tests_do_not_sleep(source: Source) -> Iterator[str]:
     """A test waits for what it expects, or turns a clock; ruff bans ``time.sleep``."""
     if source.is_test:
@@ -216,6 +234,7 @@ RULES: tuple[Rule, ...] = (
     log_lines_are_constant,
     words_are_of_the_glossary,
     nothing_names_a_registry_or_a_machine,
+    exceptions_say_why,
     tests_do_not_sleep,
     names_of_tests_are_sentences,
 )
