@@ -68,7 +68,8 @@ types: $(READY)
 # Tests that need one of the wishes skip, and say so, where it is missing; as root, and so
 # in CI, nothing is missing.
 test-packages:
-	@tools/system-packages git:git -- bubblewrap:bwrap postfix:postfix swaks:swaks
+	@tools/system-packages git:git -- bubblewrap:bwrap postfix:postfix swaks:swaks \
+		libnet-ssleay-perl # For TLS in swaks.
 
 # The stamp is made last, so that an interrupted set-up is done again. Hashes are required:
 # what is installed is what was tested, wherever it comes from. The project itself is
