@@ -216,6 +216,11 @@ class Job:
     origin: Origin = field(default_factory=Origin)
 
     @property
+    def text(self) -> str:
+        """What came of it, for people: the result's text, or the error."""
+        return self.result.text if self.result is not None else self.error
+
+    @property
     def send_id(self) -> str:
         """``<job>.<n>``: one announcement of this job to its desk."""
         return f"{self.id}.{self.send}"

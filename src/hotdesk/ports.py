@@ -95,7 +95,12 @@ class Desks(Protocol):
     ) -> Claim | None:
         """Take the due desk that has been longest without an owner; recover what was left.
 
-        Waits up to *wait* for one; ``None`` means call again.
+        Waits up to *wait* for one; ``None`` means call again. A worker that holds
+        a desk already, because the answer was lost, is given that claim again.
+
+        Raises:
+            NotAllowed: The worker is draining.
+            NotFound: The worker is not registered, or was taken for dead.
         """
         ...
 
@@ -234,6 +239,10 @@ class Desks(Protocol):
         """Ask a worker to hand back what it has and take no more."""
         ...
 
+    async def retire(self, worker_id: str, *, now: datetime) -> bool:
+        """Drain a worker only if it holds no desk; whether it does now."""
+        ...
+
     async def pin(self, desks: Iterable[Desk], *, now: datetime) -> None:
         """Reserve exactly these desks for workers that are pinned to them."""
         ...
@@ -359,8 +368,12 @@ class Records(Protocol):
         """The cursor of the newest event: from here on only what is new follows."""
         ...
 
-    async def changed(self, *, wait: timedelta) -> None:
-        """Return when something was written, or after *wait*; may return early."""
+    async def changed(self, seen: int | None, *, wait: timedelta) -> int:
+        """Wait until something was written after the mark *seen*, at most *wait*.
+
+        Returns a mark for the next call; at once without *seen*. Take the mark
+        first and look then, so that nothing is missed.
+        """
         ...
 
     async def thread_of_mail(self, message_id: str) -> tuple[Desk, str] | None:
@@ -379,6 +392,14 @@ class Records(Protocol):
         self, answer: Answer, reason: str, *, retry_at: datetime | None, now: datetime
     ) -> None:
         """The relay did not take it; without *retry_at* it is kept as failed."""
+        ...
+
+
+class Backend(Desks, Records, Protocol):
+    """Both, on one store."""
+
+    async def close(self) -> None:
+        """Give back what this process holds of the store."""
         ...
 
 

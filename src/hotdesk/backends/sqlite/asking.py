@@ -107,6 +107,15 @@ def drain(tx: Transaction, worker_id: str) -> None:
             interrupt(tx, desk, InterruptReason.DRAIN)
 
 
+def retire(tx: Transaction, worker_id: str) -> bool:
+    """Mark a worker as draining if it holds no desk."""
+    if not tx.run("retire", worker=worker_id):
+        return False
+    tx.emit(DrainAsked(worker_id=worker_id))
+    tx.ring(worker_id)
+    return True
+
+
 def pin(tx: Transaction, desks: Iterable[Desk]) -> None:
     """Reserve exactly *desks* for pinned workers."""
     tx.run("unpin_all")

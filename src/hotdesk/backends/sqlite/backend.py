@@ -81,7 +81,7 @@ class SqliteBackend(SqliteRecords):
     ) -> Claim | None:
         """Take a due desk, or wait for the bell and return ``None``."""
         # Marked before looking, so that a write right after it is not waited for.
-        mark = self._file.change_mark()
+        mark = self._file.others_mark()
         claim = await self._write(
             lambda tx: claiming.claim(tx, worker_id, lease=lease, limits=self._limits), now
         )
@@ -96,7 +96,7 @@ class SqliteBackend(SqliteRecords):
         self, claim: Claim, *, wait: timedelta, now: datetime
     ) -> Delivery | DeskView:
         """Hand over the oldest send, or wait for the bell and say how the desk stands."""
-        mark = self._file.change_mark()
+        mark = self._file.others_mark()
         found = await self._write(lambda tx: running.next_job(tx, claim, limits=self._limits), now)
         if isinstance(found, Delivery):
             return found
@@ -197,6 +197,10 @@ class SqliteBackend(SqliteRecords):
         """Ask a worker to finish and take no more."""
         await self._write(lambda tx: asking.drain(tx, worker_id), now)
 
+    async def retire(self, worker_id: str, *, now: datetime) -> bool:
+        """Drain a worker only if it holds no desk."""
+        return await self._write(lambda tx: asking.retire(tx, worker_id), now)
+
     async def pin(self, desks: Iterable[Desk], *, now: datetime) -> None:
         """Reserve exactly these desks for pinned workers."""
         wanted = list(desks)
@@ -231,7 +235,7 @@ class SqliteBackend(SqliteRecords):
             for _ in range(max(1, math.ceil(span / POLL))):
                 if await self._bell.wait(worker_id, min(POLL, span)):
                     break
-                if self._file.change_mark() != mark:
+                if self._file.others_mark() != mark:
                     return
             dead = [each for each in self._bell.take_dead() if not self._bell.is_alive(each)]
         for each in dead:

@@ -94,11 +94,12 @@ class _Seat:
             self.interrupted.set()
 
     async def wait(self, span: timedelta) -> bool:
+        rung = self.rung
         with anyio.move_on_after(span.total_seconds()):
-            await self.rung.wait()
-        was_rung = self.rung.is_set()
-        self.rung = anyio.Event()
-        return was_rung
+            await rung.wait()
+        if rung.is_set() and self.rung is rung:
+            self.rung = anyio.Event()
+        return rung.is_set()
 
     async def interrupts(self) -> AsyncIterator[Interrupt]:
         while True:
@@ -138,7 +139,9 @@ class SocketBell:
             self._listeners = [name for name in names if name.startswith(LISTENER)]
             self._listeners_mark = mark
         for name in self._listeners:
-            if name != self._own_listener and not self._send(name, b""):
+            if name == self._own_listener:
+                self._seats[name][0].wake(None)
+            elif not self._send(name, b""):
                 self._unlink(name)
 
     def is_alive(self, worker_id: str) -> bool:
@@ -222,6 +225,8 @@ class SocketBell:
         return True
 
     def _sit(self, name: str) -> None:
+        if name in self._seats:
+            self._stand(name)
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             own.bind(self._address(name))

@@ -7,7 +7,7 @@ from hotdesk.backends.sqlite.file import MICROSECOND, Row, Transaction, to_us
 from hotdesk.backends.sqlite.rows import entry_of, instant
 from hotdesk.backends.sqlite.submitting import seen_after, wake_one
 from hotdesk.desks import Claim, Delivery, Desk, DeskView, Entry
-from hotdesk.errors import ClaimLost
+from hotdesk.errors import ClaimLost, NotAllowed, NotFound
 from hotdesk.events import (
     BranchFenced,
     DeskClaimed,
@@ -16,14 +16,16 @@ from hotdesk.events import (
     LeaseExpired,
     WorkerStopped,
 )
-from hotdesk.lifecycle import ACTIVE_TTL, Limits, interrupt_for
+from hotdesk.lifecycle import ACTIVE_TTL, HEARTBEAT, Limits, interrupt_for
 
 
 def claim(tx: Transaction, worker_id: str, *, lease: timedelta, limits: Limits) -> Claim | None:
     """Take a due desk for *worker_id*, or ``None``; wake another worker if more desks wait."""
     worker = tx.one("worker_by_id", worker=worker_id)
-    if worker is None or worker["draining"]:
-        return None
+    if worker is None:
+        raise NotFound("worker", worker_id)
+    if worker["draining"]:
+        raise NotAllowed(f"worker {worker_id} is draining")
     if worker["desk"] is not None:
         own = tx.row("desk_by_id", desk=worker["desk"])
         if own["owner"] == worker_id:
@@ -37,6 +39,8 @@ def claim(tx: Transaction, worker_id: str, *, lease: timedelta, limits: Limits) 
     else:
         desk = tx.one("waiting_pinned_desk", key=worker["pinned"], now=tx.at)
     if desk is None:
+        if worker["seen_at"] < tx.at - HEARTBEAT // MICROSECOND:
+            tx.run("seen", worker=worker_id, now=tx.at, done=0)
         return None
     tx.run("take", desk=desk["id"], worker=worker_id, lease_until=tx.at + lease // MICROSECOND)
     tx.run("sit", desk=desk["id"], worker=worker_id, now=tx.at)
@@ -213,11 +217,6 @@ def leave(tx: Transaction, desk: Row, *, is_clean: bool) -> None:
         unclean=int(not is_clean),
         unfenced=json.dumps(sorted(unfenced)),
     )
-
-
-def worker_seen(tx: Transaction, worker_id: str, *, done: int) -> None:
-    """Note that an idle worker lives."""
-    tx.run("seen", worker=worker_id, now=tx.at, done=done)
 
 
 def _claim_of(desk: Row, worker_id: str, generation: int, *, is_takeover: bool) -> Claim:

@@ -123,6 +123,7 @@ class DatabaseFile:
         """
         self.path = path
         self._clock = clock
+        self._commits = 0
         self._jitter = random.Random(0)  # noqa: S311 - spreads waiting, guards nothing
         if not path.parent.is_dir():
             raise StoreError(f"folder {path.parent} does not exist; create it first")
@@ -162,6 +163,7 @@ class DatabaseFile:
             value = work(transaction)
             committing = True
             self._connection.execute("COMMIT")
+            self._commits += 1
         except sqlite3.Error as error:
             self._roll_back()
             raise _as_ours(error, self.path, committing=committing) from error
@@ -179,11 +181,15 @@ class DatabaseFile:
             finally:
                 self._roll_back()
 
-    def change_mark(self) -> int:
+    def others_mark(self) -> int:
         """A number that differs after another connection has committed."""
         with _translated(self.path):
             row = self._connection.execute("PRAGMA data_version").fetchone()
         return int(row[0])
+
+    def change_mark(self) -> int:
+        """A number that differs after anyone has committed, this connection included."""
+        return self.others_mark() << 40 | self._commits
 
     def back_up(self, target: Path) -> None:
         """Copy the file as it stands to *target* while others go on writing.

@@ -1,5 +1,6 @@
 """What people look at, and what is kept beside the desks, on the same file."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -184,15 +185,14 @@ class SqliteRecords:
         """The cursor of the newest event."""
         return str(self._file.read(lambda tx: tx.row("last_cursor"))["cursor"])
 
-    async def changed(self, *, wait: timedelta) -> None:
-        """Return when something was written, or after *wait*; may return early."""
-        mark = self._file.change_mark()
-        span = min(POLL, wait)
-        waited = timedelta(0)
-        while waited < wait:
-            if await self._bell.listen(span) or self._file.change_mark() != mark:
-                return
-            waited += span
+    async def changed(self, seen: int | None, *, wait: timedelta) -> int:
+        """Wait until something was written after the mark *seen*, at most *wait*."""
+        for _ in range(max(1, math.ceil(wait / POLL))):
+            mark = self._file.change_mark()
+            if mark != seen:
+                return mark
+            await self._bell.listen(min(POLL, wait))
+        return self._file.change_mark()
 
     async def thread_of_mail(self, message_id: str) -> tuple[Desk, str] | None:
         """The desk and thread that a mail belongs to, sent or received."""

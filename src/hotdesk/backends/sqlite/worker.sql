@@ -53,5 +53,8 @@ UPDATE worker SET seen_at = :now, jobs_done = jobs_done + :done WHERE id = :work
 -- name: drain
 UPDATE worker SET draining = 1 WHERE id = :worker;
 
+-- name: retire
+UPDATE worker SET draining = 1 WHERE id = :worker AND desk IS NULL;
+
 -- name: forget_worker
 DELETE FROM worker WHERE id = :worker;

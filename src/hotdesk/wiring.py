@@ -1,0 +1,115 @@
+"""The only place where ports meet adapters: a URL becomes a backend, a client, a worker."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from anyio.from_thread import start_blocking_portal
+
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.blocking import BlockingClient
+from hotdesk.client import Client
+from hotdesk.clock import SystemClock
+from hotdesk.desks import InterruptPolicy
+from hotdesk.errors import ConfigError
+from hotdesk.lifecycle import Limits
+
+DEFAULT_POLICY = InterruptPolicy.DESK
+
+
+def database_path(url: str) -> Path:
+    """The file behind ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+
+    Raises:
+        ConfigError: It is not such a URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite" or parts.netloc or not parts.path.strip("/") or parts.query:
+        raise ConfigError(
+            "backend",
+            f"{parts.scheme or url[:40]!r} is not a backend of this installation",
+            "write sqlite:///hotdesk.db for a file here, sqlite:////var/lib/hotdesk.db for an "
+            "absolute path",
+        )
+    return Path(parts.path[1:])
+
+
+def open_backend(url: str, *, limits: Limits | None = None) -> SqliteBackend:
+    """Open the backend that *url* names; call it on the event loop that will use it.
+
+    Raises:
+        ConfigError: The URL is not understood.
+        StoreError: The file cannot be used.
+        Unavailable: It is locked, or the disk is full.
+    """
+    return SqliteBackend(database_path(url), SystemClock(), limits=limits)
+
+
+def open_client(
+    url: str, *, policy_of: Callable[[str], InterruptPolicy] = lambda _: DEFAULT_POLICY
+) -> Client:
+    """Open a client on *url*; the caller closes it."""
+    return Client(open_backend(url), SystemClock(), policy_of=policy_of, random_bytes=os.urandom)
+
+
+class Connection:
+    """A connection that is not open yet; ``async with`` or ``with`` opens and closes it."""
+
+    def __init__(self, url: str) -> None:
+        """Nothing is opened before the ``with``."""
+        self._url = url
+        self._client: Client | None = None
+        self._stack = ExitStack()
+
+    async def __aenter__(self) -> Client:
+        """Open the connection on the running event loop."""
+        self._client = open_client(self._url)
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        if self._client is not None:
+            await self._client.close()
+
+    def __enter__(self) -> BlockingClient:
+        """Open the connection on an event loop of its own, in a thread."""
+        with ExitStack() as stack:
+            portal = stack.enter_context(start_blocking_portal())
+
+            async def enter() -> Client:
+                return await self.__aenter__()
+
+            client = portal.call(enter)
+            stack.callback(portal.call, client.close)
+            self._stack = stack.pop_all()
+        return BlockingClient(client, portal)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it and end the thread."""
+        self._stack.close()
+
+
+def connect(url: str = "sqlite:///hotdesk.db") -> Connection:
+    """Connect to the backend behind *url*.
+
+    ``async with hotdesk.connect(url) as client`` gives a ``Client``; a plain
+    ``with`` gives a ``BlockingClient`` for scripts.
+
+    Raises:
+        ConfigError: The URL is not understood.
+    """
+    database_path(url)
+    return Connection(url)

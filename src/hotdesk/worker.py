@@ -1,0 +1,96 @@
+"""A worker: claims a desk, serves it, and looks for the next one.
+
+What may be claimed is a rule of the backend; how a desk is served is the session's.
+"""
+
+import anyio
+
+from hotdesk.errors import NotAllowed, NotFound, Rejected, Unavailable
+from hotdesk.ports import Backend, Clock, Runner, WorkerCard
+from hotdesk.session import FAREWELL, RETRY_FIRST, RETRY_MAX, Session, WorkerLimits
+
+
+class Worker:
+    """Serves one desk at a time until it is drained or cancelled."""
+
+    def __init__(
+        self,
+        card: WorkerCard,
+        backend: Backend,
+        runner: Runner,
+        clock: Clock,
+        limits: WorkerLimits | None = None,
+    ) -> None:
+        """Work as *card* says; nothing is claimed before ``run``."""
+        self._card = card
+        self._backend = backend
+        self._runner = runner
+        self._clock = clock
+        self._limits = limits or WorkerLimits()
+        self._is_draining = False
+        self._session: Session | None = None
+
+    async def run(self) -> None:
+        """Register, serve desk after desk, and deregister.
+
+        Returns once the worker was drained. Cancelling it ends the running attempt
+        at once; its job is handed over again by whoever claims the desk next.
+        """
+        await self._backend.register(self._card, now=self._clock.now())
+        try:
+            await self._serve_desks()
+        finally:
+            with anyio.move_on_after(FAREWELL.total_seconds(), shield=True):
+                await self._leave_for_good()
+
+    async def drain(self) -> None:
+        """Hand back the running job with its partial work, and take no more."""
+        self._is_draining = True
+        if self._session is not None:
+            self._session.drain()
+        try:
+            await self._backend.drain(self._card.id, now=self._clock.now())
+        except (Rejected, Unavailable):
+            # The flag and the interrupt above do it; the mark only spares the waiting.
+            return
+
+    async def _serve_desks(self) -> None:
+        pause = RETRY_FIRST
+        while not self._is_draining:
+            now, mark = self._clock.now(), self._clock.monotonic()
+            try:
+                claim = await self._backend.claim(
+                    self._card.id,
+                    wait=self._limits.heartbeat,
+                    lease=self._limits.lease,
+                    now=now,
+                )
+            except Unavailable:
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_MAX)
+                continue
+            except NotAllowed:
+                return
+            except NotFound:
+                # Others took this process for dead; what it held is theirs now.
+                await self._backend.register(self._card, now=self._clock.now())
+                continue
+            pause = RETRY_FIRST
+            if claim is not None:
+                self._session = Session(
+                    claim,
+                    lease_ends=mark + self._limits.lease.total_seconds(),
+                    backend=self._backend,
+                    runner=self._runner,
+                    clock=self._clock,
+                    limits=self._limits,
+                )
+                await self._session.serve()
+                self._session = None
+
+    async def _leave_for_good(self) -> None:
+        try:
+            await self._backend.deregister(self._card.id, now=self._clock.now())
+        except Unavailable:
+            # The bell is closed: whoever rings next proves that this worker is gone.
+            return
