@@ -390,7 +390,7 @@ class WorkerStatus:
     """A worker as people see it.
 
     ``state`` is ``busy`` (runs a job), ``holding`` (an idle desk), ``warm`` (free)
-    or ``draining``.
+    or ``draining``. ``free_since`` is set while it holds no desk.
     """
 
     id: str
@@ -400,5 +400,6 @@ class WorkerStatus:
     job_id: str
     started_at: datetime
     seen_at: datetime
+    free_since: datetime | None
     jobs_done: int
     pinned: Desk | None

@@ -247,8 +247,11 @@ class Desks(Protocol):
         """Reserve exactly these desks for workers that are pinned to them."""
         ...
 
-    async def sweep(self, *, retention: timedelta, now: datetime) -> SweepReport:
-        """The guarantee behind the fast path: free what the dead left, wake who can help."""
+    async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
+        """The guarantee behind the fast path: free what the dead left, wake who can help.
+
+        With *retention*, also remove what ended longer ago than that.
+        """
         ...
 
 
@@ -500,4 +503,37 @@ class Runner(Protocol):
 
     async def leave(self, claim: Claim) -> None:
         """Give back what the runner holds for this claim."""
+        ...
+
+
+class Process(Protocol):
+    """A started worker, as the pool sees it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit status, once it has ended; negative for a signal."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to drain."""
+        ...
+
+    def kill(self) -> None:
+        """End it now."""
+        ...
+
+
+class Launcher(Protocol):
+    """Starts workers."""
+
+    async def start(self, worker_id: str, pinned: Desk | None) -> Process:
+        """Start one worker.
+
+        Raises:
+            OSError: It cannot be started.
+        """
         ...

@@ -206,7 +206,7 @@ class SqliteBackend(SqliteRecords):
         wanted = list(desks)
         await self._write(lambda tx: asking.pin(tx, wanted), now)
 
-    async def sweep(self, *, retention: timedelta, now: datetime) -> SweepReport:
+    async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
         """Free what the dead left, wake who can help, remove what is old."""
         dead = [w.id for w in await self.workers() if not self._bell.is_alive(w.id)]
         for worker_id in dead:
@@ -214,7 +214,7 @@ class SqliteBackend(SqliteRecords):
         self._bell.tidy()
         lapsed, waiting = await self._write(lambda tx: sweeping.free_lapsed(tx, self._limits), now)
         removed = 0
-        for _ in range(RETENTION_BATCHES):
+        for _ in range(RETENTION_BATCHES if retention is not None else 0):
             batch = await self._write(lambda tx: sweeping.remove_old(tx, retention), now)
             removed += batch
             if batch < sweeping.BATCH:

@@ -145,6 +145,7 @@ def worker_status_of(row: Row) -> WorkerStatus:
         job_id=row["active_job"] or "",
         started_at=from_us(row["started_at"]),
         seen_at=from_us(row["seen_at"]),
+        free_since=instant(row["free_since"]),
         jobs_done=row["jobs_done"],
         pinned=Desk.from_key(row["pinned"]) if row["pinned"] else None,
     )

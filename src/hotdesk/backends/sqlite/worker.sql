@@ -1,6 +1,6 @@
 -- name: register
-INSERT INTO worker (id, pid, pinned, started_at, seen_at)
-VALUES (:worker, :pid, :pinned, :now, :now)
+INSERT INTO worker (id, pid, pinned, free_since, started_at, seen_at)
+VALUES (:worker, :pid, :pinned, :now, :now, :now)
 ON CONFLICT (id) DO UPDATE SET pid = :pid, pinned = :pinned, seen_at = :now;
 
 -- name: worker_by_id
@@ -42,10 +42,10 @@ SELECT
     ) AS wanted;
 
 -- name: sit
-UPDATE worker SET desk = :desk, seen_at = :now WHERE id = :worker;
+UPDATE worker SET desk = :desk, free_since = NULL, seen_at = :now WHERE id = :worker;
 
 -- name: stand
-UPDATE worker SET desk = NULL, seen_at = :now, jobs_done = jobs_done + :done WHERE id = :worker;
+UPDATE worker SET desk = NULL, free_since = :now, seen_at = :now, jobs_done = jobs_done + :done WHERE id = :worker;
 
 -- name: seen
 UPDATE worker SET seen_at = :now, jobs_done = jobs_done + :done WHERE id = :worker RETURNING draining;

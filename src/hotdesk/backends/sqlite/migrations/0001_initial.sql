@@ -103,6 +103,7 @@ CREATE TABLE worker (
     pinned TEXT,
     desk INTEGER,
     draining INTEGER NOT NULL DEFAULT 0,
+    free_since INTEGER,
     started_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL,
     jobs_done INTEGER NOT NULL DEFAULT 0

@@ -1,0 +1,110 @@
+"""The three placements as rules: how many workers there should be, and for whom.
+
+A warm pool has ``workers_min`` free of choice; with a minimum of zero it starts on
+demand; a pinned worker is dedicated to a desk, always on or while there is work.
+Pure: the pool carries out what is decided here, and so does the planner.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hotdesk.desks import Desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedDesk:
+    """A desk with a worker of its own; started by its first job unless ``is_always_on``."""
+
+    desk: Desk
+    is_always_on: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """How many generic workers there may be, and after how long an idle one ends."""
+
+    workers_min: int = 2
+    workers_max: int = 4
+    idle: timedelta = timedelta(minutes=10)
+    pinned: tuple[PinnedDesk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolWorker:
+    """A process of the pool. ``free_since`` is set while it holds no desk and could take one.
+
+    One that was started but has not registered yet ``is_starting``.
+    """
+
+    id: str
+    pinned: Desk | None = None
+    free_since: datetime | None = None
+    is_starting: bool = False
+    is_draining: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPlan:
+    """What to do now: start generic workers, start pinned ones, let idle ones go."""
+
+    start: int = 0
+    start_pinned: tuple[Desk, ...] = ()
+    retire: tuple[str, ...] = ()
+
+
+def plan(
+    workers: Iterable[PoolWorker],
+    waiting: int,
+    waiting_pinned: Iterable[Desk],
+    limits: PoolLimits,
+    *,
+    now: datetime,
+) -> PoolPlan:
+    """Decide from the workers there are and the desks that wait for one.
+
+    ``waiting`` counts due desks without an owner that any worker may claim. A busy
+    worker is never let go: only free ones are, and only while nobody waits.
+    """
+    every = list(workers)
+    generic = [w for w in every if w.pinned is None]
+    retire = _idle(generic, waiting, limits, now)
+    start_pinned = []
+    wanted = set(waiting_pinned)
+    for pin in limits.pinned:
+        own = [w for w in every if w.pinned == pin.desk]
+        if not any(not w.is_draining for w in own) and (pin.is_always_on or pin.desk in wanted):
+            start_pinned.append(pin.desk)
+        elif not pin.is_always_on and pin.desk not in wanted:
+            retire += [w.id for w in own if _has_idled(w, limits, now)]
+    return PoolPlan(
+        start=_missing(generic, waiting, limits),
+        start_pinned=tuple(start_pinned),
+        retire=tuple(retire),
+    )
+
+
+def _missing(generic: Sequence[PoolWorker], waiting: int, limits: PoolLimits) -> int:
+    staying = [w for w in generic if not w.is_draining]
+    coming = sum(w.is_starting or w.free_since is not None for w in staying)
+    wanted = max(limits.workers_min - len(staying), waiting - coming, 0)
+    # Those that drain still use the machine.
+    return max(0, min(wanted, limits.workers_max - len(generic)))
+
+
+def _idle(
+    generic: Sequence[PoolWorker], waiting: int, limits: PoolLimits, now: datetime
+) -> list[str]:
+    if waiting:
+        return []
+    spare = sum(not w.is_draining for w in generic) - limits.workers_min
+    idle = sorted(
+        (w for w in generic if _has_idled(w, limits, now)),
+        key=lambda w: (w.free_since or now, w.id),
+    )
+    return [w.id for w in idle[: max(0, spare)]]
+
+
+def _has_idled(worker: PoolWorker, limits: PoolLimits, now: datetime) -> bool:
+    since = worker.free_since
+    return since is not None and not worker.is_draining and now - since >= limits.idle
