@@ -1,0 +1,1 @@
+"""Mail without a network: what a letter says, where it belongs, who may write, what we answer."""

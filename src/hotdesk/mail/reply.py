@@ -1,0 +1,138 @@
+"""The answer to a mail: what became of the instruction, and how to go on.
+
+It is built from the job alone, so that building it again gives the same mail. Its
+header fields are made of checked addresses, checked ids and text in one line; nothing
+that a user or an agent wrote can add a field.
+"""
+
+import re
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from hotdesk.desks import Job, JobState
+from hotdesk.errors import Rejected
+from hotdesk.mail.characters import label, plain_text, storable
+from hotdesk.mail.headers import MESSAGE_ID_LENGTH_MAX, message_ids
+from hotdesk.mail.letter import DERIVED_ID_END
+from hotdesk.mail.mailbox import parse_address
+from hotdesk.mail.robots import OWN_HEADER
+from hotdesk.ports import Answer
+
+TEXT_LENGTH_MAX = 50_000
+ERROR_LENGTH_MAX = 2_000
+CHANGES_MAX = 50
+QUOTE_LINES_MAX = 5
+QUOTE_LINE_LENGTH_MAX = 100
+SUBJECT_LENGTH_MAX = 200
+REFERENCES_MAX = 20
+
+# Long enough for one id, so that none is folded or encoded inside; the RFC allows 998.
+_POLICY = SMTP.clone(max_line_length=MESSAGE_ID_LENGTH_MAX + 20)
+_REPLY_MARKS = re.compile(r"(?:(?:re|aw|antw|sv|rif|odp)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+
+_HOW_TO_GO_ON = {
+    JobState.SUCCEEDED: "Reply to this mail to go on.",
+    JobState.FAILED: "Reply to this mail with a changed instruction to try again.",
+    JobState.DEAD: "It is kept. Reply to this mail to give a new instruction, or have an "
+    "operator retry job {job}.",
+    JobState.CANCELLED: "What was done until then is kept. Reply to this mail to go on.",
+    JobState.PREEMPTED: "It continues from what was done here, and you get its answer.",
+}
+
+
+def build_answer(
+    answer: Answer, *, address: str, reply_to: str, message_id: str, preview: str = ""
+) -> EmailMessage:
+    """Build the mail that tells the sender of a job how it ended.
+
+    It goes from *address* to the sender that the job's mail named, with *reply_to*
+    leading back to the thread. *preview* is a link to see the result.
+
+    Raises:
+        Rejected: The job has no sender that a mail can be sent to.
+    """
+    origin = answer.job.origin
+    recipient = parse_address(origin.sender)
+    if recipient is None:
+        raise Rejected(f"job {answer.job.id} names no sender to answer")
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = Address("Hotdesk", addr_spec=address)
+    mail["To"] = Address(addr_spec=recipient.address)
+    mail["Reply-To"] = Address(addr_spec=reply_to)
+    mail["Subject"] = _subject(origin.subject)
+    mail["Date"] = answer.created_at
+    mail["Message-ID"] = message_id
+    answered = _ids(origin.message_id)
+    if answered:
+        mail["In-Reply-To"] = answered[-1]
+    if references := (*_ids(*origin.references), *answered):
+        # The first one names the conversation, the last ones the place in it.
+        behind = references[1:][1 - REFERENCES_MAX :]
+        mail["References"] = " ".join((references[0], *behind))
+    mail["Auto-Submitted"] = "auto-replied"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail[OWN_HEADER] = answer.job.id
+    mail.set_content(_text(answer, preview), cte="quoted-printable")
+    return mail
+
+
+def _ids(*texts: str) -> tuple[str, ...]:
+    """Return the message ids in *texts* that a mail program has seen."""
+    found = message_ids(" ".join(texts).encode("ascii", "replace"))
+    return tuple(i for i in found if not i.endswith(DERIVED_ID_END))
+
+
+def _subject(subject: str) -> str:
+    shown = label(storable(subject), length_max=SUBJECT_LENGTH_MAX)
+    return f"Re: {_REPLY_MARKS.sub('', shown, count=1) or 'your instruction'}"
+
+
+def _text(answer: Answer, preview: str) -> str:
+    paragraphs = [_what_happened(answer), *_what_changed(answer.job, answer.state)]
+    if preview and answer.state is JobState.SUCCEEDED:
+        paragraphs.append(f"Preview: {label(preview, length_max=TEXT_LENGTH_MAX)}")
+    paragraphs.append(_HOW_TO_GO_ON[answer.state].format(job=answer.job.id))
+    paragraphs.append(_quote(answer.job.instruction))
+    return storable("\n\n".join(filter(None, paragraphs)) + "\n")
+
+
+def _what_happened(answer: Answer) -> str:
+    job = answer.job
+    error = _cut(job.error, ERROR_LENGTH_MAX) or "no reason was given"
+    match answer.state:
+        case JobState.SUCCEEDED:
+            return _cut(job.result.text if job.result else "", TEXT_LENGTH_MAX) or "Done."
+        case JobState.FAILED:
+            return f"This did not work:\n\n{error}"
+        case JobState.DEAD:
+            return f"This was tried {job.attempt} times and did not work:\n\n{error}"
+        case JobState.CANCELLED:
+            return "This instruction was cancelled."
+        case JobState.PREEMPTED:
+            return "Your newer instruction took over; nothing is lost."
+    raise AssertionError(f"job {job.id} has not ended")
+
+
+def _what_changed(job: Job, state: JobState) -> list[str]:
+    if state is not JobState.SUCCEEDED or job.result is None:
+        return []
+    changes = [label(change, length_max=200) for change in job.result.changes]
+    more = len(changes) - CHANGES_MAX
+    lines = [f"  {change}" for change in changes[:CHANGES_MAX]]
+    if more > 0:
+        lines.append(f"  and {more} more")
+    listed = ["\n".join(["Changed:", *lines])] if lines else []
+    commit = [f"Commit: {label(job.result.commit, length_max=100)}"] if job.result.commit else []
+    return listed + commit
+
+
+def _quote(instruction: str) -> str:
+    lines = [line for line in plain_text(instruction).split("\n") if line.strip()]
+    shown = [f"> {label(line, length_max=QUOTE_LINE_LENGTH_MAX)}" for line in lines]
+    return "\n".join(shown[:QUOTE_LINES_MAX] + ["> ..."] * (len(shown) > QUOTE_LINES_MAX))
+
+
+def _cut(text: str, length_max: int) -> str:
+    text = plain_text(text).strip()
+    return text if len(text) <= length_max else f"{text[:length_max].rstrip()}\n[...]"
