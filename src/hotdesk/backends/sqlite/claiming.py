@@ -28,10 +28,13 @@ def claim(tx: Transaction, worker_id: str, *, lease: timedelta, limits: Limits) 
         raise NotAllowed(f"worker {worker_id} is draining")
     if worker["desk"] is not None:
         own = tx.row("desk_by_id", desk=worker["desk"])
-        if own["owner"] == worker_id:
+        if own["owner"] == worker_id and own["lease_until"] > tx.at:
             # The answer to the claim was lost; the claim stands.
-            return _claim_of(own, worker_id, own["generation"], is_takeover=False)
-        # It slept past its lease, and others took what it held.
+            _renew(tx, own, lease)
+            return _claim_of(own, worker_id, own["generation"])
+        if own["owner"] == worker_id:
+            # It slept past its lease. What ran then has lost its claim, and its attempt counts.
+            expire(tx, own)
         tx.run("stand", worker=worker_id, now=tx.at, done=0)
     expire_lapsed(tx, limits)
     if worker["pinned"] is None:
@@ -45,18 +48,17 @@ def claim(tx: Transaction, worker_id: str, *, lease: timedelta, limits: Limits) 
     tx.run("take", desk=desk["id"], worker=worker_id, lease_until=tx.at + lease // MICROSECOND)
     tx.run("sit", desk=desk["id"], worker=worker_id, now=tx.at)
     generation = desk["generation"] + 1
-    is_takeover = bool(desk["unclean"])
     tx.emit(
         DeskClaimed(
             desk=desk["key"],
             generation=generation,
             worker_id=worker_id,
-            is_takeover=is_takeover,
+            is_takeover=bool(desk["unclean"]),
         )
     )
     if (more := tx.one("waiting_desk", now=tx.at)) is not None:
         wake_one(tx, more)
-    return _claim_of(desk, worker_id, generation, is_takeover=is_takeover)
+    return _claim_of(desk, worker_id, generation)
 
 
 def held(tx: Transaction, claim: Claim) -> Row:
@@ -94,12 +96,7 @@ def beat(
 ) -> DeskView:
     """Renew the lease and the active record; say what the owner should know."""
     desk = held(tx, claim) if delivery is None else held_active(tx, delivery)
-    tx.run(
-        "renew",
-        desk=desk["id"],
-        lease_until=tx.at + lease // MICROSECOND,
-        active_expires=tx.at + ACTIVE_TTL // MICROSECOND,
-    )
+    _renew(tx, desk, lease)
     tx.run("seen", worker=claim.worker_id, now=tx.at, done=done)
     return view(tx, desk, claim.worker_id, limits)
 
@@ -219,11 +216,20 @@ def leave(tx: Transaction, desk: Row, *, is_clean: bool) -> None:
     )
 
 
-def _claim_of(desk: Row, worker_id: str, generation: int, *, is_takeover: bool) -> Claim:
+def _renew(tx: Transaction, desk: Row, lease: timedelta) -> None:
+    tx.run(
+        "renew",
+        desk=desk["id"],
+        lease_until=tx.at + lease // MICROSECOND,
+        active_expires=tx.at + ACTIVE_TTL // MICROSECOND,
+    )
+
+
+def _claim_of(desk: Row, worker_id: str, generation: int) -> Claim:
     return Claim(
         desk=Desk.from_key(desk["key"]),
         generation=generation,
         worker_id=worker_id,
-        is_takeover=is_takeover,
+        is_takeover=bool(desk["unclean"]),
         unfenced=tuple(json.loads(desk["unfenced"])),
     )

@@ -39,7 +39,7 @@ WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at > :
 
 -- name: lapsed_desks
 SELECT * FROM desk INDEXED BY desk_owned
-WHERE owner IS NOT NULL AND lease_until < :before;
+WHERE owner IS NOT NULL AND lease_until <= :before;
 
 -- name: owned_desks
 SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL;
@@ -48,12 +48,12 @@ SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL;
 SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL AND owner = :worker;
 
 -- name: take
+-- A takeover stays one until its owner has left by itself: its answer may be asked for again.
 UPDATE desk SET
     owner = :worker,
     generation = generation + 1,
     lease_until = :lease_until,
     free_since = NULL,
-    unclean = 0,
     release_asked = 0
 WHERE id = :desk;
 
@@ -97,7 +97,8 @@ WHERE id = :desk;
 
 -- name: release
 -- Compare and release: a job that was announced meanwhile keeps the owner.
-UPDATE desk SET owner = NULL, lease_until = NULL, free_since = NULL, release_asked = 0
+UPDATE desk SET
+    owner = NULL, lease_until = NULL, free_since = NULL, release_asked = 0, unclean = 0
 WHERE id = :desk AND pending = 0;
 
 -- name: leave
@@ -106,7 +107,7 @@ UPDATE desk SET
     lease_until = NULL,
     free_since = CASE WHEN pending > 0 THEN :now END,
     release_asked = 0,
-    unclean = max(unclean, :unclean),
+    unclean = :unclean,
     unfenced = :unfenced,
     active_job = NULL,
     active_send = NULL,
