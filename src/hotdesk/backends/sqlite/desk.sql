@@ -41,9 +41,6 @@ WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at > :
 SELECT * FROM desk INDEXED BY desk_owned
 WHERE owner IS NOT NULL AND lease_until <= :before;
 
--- name: owned_desks
-SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL;
-
 -- name: desks_of_worker
 SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL AND owner = :worker;
 
@@ -91,7 +88,7 @@ WHERE id = :desk;
 -- name: count_pending
 UPDATE desk SET
     pending = pending + :change,
-    due_at = 0,
+    due_at = :due_at,
     free_since = CASE WHEN pending + :change = 0 THEN NULL ELSE free_since END
 WHERE id = :desk;
 

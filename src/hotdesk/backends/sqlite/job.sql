@@ -76,8 +76,8 @@ SELECT run_order, success FROM thread WHERE desk = :desk AND name = :thread;
 -- name: retry
 UPDATE job SET
     state = 'queued', "order" = :place, place = :place, send = send + 1, attempt = 0,
-    preemptions = 0, given_back = 0, cancelled = 0, interrupted = NULL, ended_at = NULL,
-    result = NULL, error = ''
+    preemptions = 0, given_back = 0, cancelled = 0, interrupted = NULL, started_at = NULL,
+    ended_at = NULL, result = NULL, error = ''
 WHERE seq = :seq;
 
 -- name: pending_of_thread
@@ -94,9 +94,6 @@ DELETE FROM log WHERE job = :job;
 -- name: delete_outbox
 DELETE FROM outbox WHERE job = :job;
 
--- name: delete_events_of_job
-DELETE FROM event WHERE job = :job;
-
 -- name: ended_before
 -- An interrupted job is kept until its thread has succeeded: a later run is handed it.
 SELECT job.seq, job.id FROM job INDEXED BY job_ended
@@ -106,8 +103,10 @@ WHERE job.ended_at IS NOT NULL AND job.ended_at < :before AND job.state <> 'dead
 LIMIT :limit;
 
 -- name: delete_old_events
+-- Only the oldest are looked at: a search by time would read every event in every sweep.
 DELETE FROM event WHERE cursor IN (
-    SELECT cursor FROM event WHERE at < :before ORDER BY cursor LIMIT :limit
+    SELECT cursor FROM (SELECT cursor, at FROM event ORDER BY cursor LIMIT :limit)
+    WHERE at < :before
 );
 
 -- name: delete_old_mail

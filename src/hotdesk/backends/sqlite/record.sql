@@ -100,5 +100,6 @@ UPDATE outbox SET due_at = NULL, sent_at = :now, tries = tries + 1
 WHERE job = :job AND number = :number;
 
 -- name: answer_failed
+-- What was sent stays sent, whoever reports late.
 UPDATE outbox SET due_at = :due_at, tries = tries + 1, error = :error
-WHERE job = :job AND number = :number;
+WHERE job = :job AND number = :number AND sent_at IS NULL;

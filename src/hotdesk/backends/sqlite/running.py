@@ -17,7 +17,7 @@ from hotdesk.desks import (
     Outcome,
     Result,
 )
-from hotdesk.errors import ClaimLost, NotAllowed
+from hotdesk.errors import NotAllowed
 from hotdesk.events import (
     AttemptFailed,
     AttemptGivenBack,
@@ -71,7 +71,14 @@ def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Deliv
         )
         if decision is Decision.RUN:
             return _start(tx, claim, desk, head)
-        _apply(tx, desk, head, dropped(entry, decision), error=_why(decision, head))
+        _apply(
+            tx,
+            desk,
+            head,
+            dropped(entry, decision),
+            error=_why(decision, head),
+            settled=head["settled"],
+        )
         desk = tx.row("desk_by_id", desk=desk["id"])
     return None
 
@@ -80,22 +87,26 @@ def settle(
     tx: Transaction, delivery: Delivery, outcome: Outcome, *, and_next: bool, limits: Limits
 ) -> Delivery | None:
     """Record how the attempt ended, and hand over the next job in the same commit."""
-    claim = delivery.claim
-    try:
-        desk = held_active(tx, delivery)
-    except ClaimLost:
-        row = tx.one("job_by_id", job=delivery.job.id)
-        if row is not None and row["settled"] == delivery.job.deliveries:
-            # The answer to this very call was lost after its commit.
-            return None
-        raise
-    row = tx.row("job_by_id", job=delivery.job.id)
+    row = tx.one("job_by_id", job=delivery.job.id)
+    if row is not None and row["settled"] == delivery.job.deliveries:
+        # The answer to this very call was lost after its commit; the same send may run again.
+        return None
+    desk = held_active(tx, delivery)
+    assert row is not None, "a running job is not removed"
     entry = entry_of(row)
     after = settlement(entry, outcome, newer(tx, desk["id"], entry), limits)
-    _apply(tx, desk, row, after, result=outcome.result, error=outcome.error)
+    _apply(
+        tx,
+        desk,
+        row,
+        after,
+        result=outcome.result,
+        error=outcome.error,
+        settled=row["deliveries"],
+    )
     if not and_next:
         return None
-    return hand_over(tx, claim, tx.row("desk_by_id", desk=desk["id"]), limits)
+    return hand_over(tx, delivery.claim, tx.row("desk_by_id", desk=desk["id"]), limits)
 
 
 def save_partial(tx: Transaction, delivery: Delivery, partial: Json, commit: str) -> None:
@@ -130,8 +141,11 @@ def end_unstarted(tx: Transaction, desk: Row, job: Row, state: JobState) -> None
         preemptions=entry.preemptions,
         given_back=entry.given_back,
     )
-    _write(tx, desk, job, after, error="")
-    tx.run("count_pending", desk=desk["id"], change=-1)
+    _write(tx, desk, job, after, error="", settled=job["settled"])
+    head = tx.one("head", desk=desk["id"])
+    # A backoff is of the oldest send: with that one gone, the desk waits for nothing.
+    due_at = desk["due_at"] if head is not None and head["place"] < job["place"] else 0
+    tx.run("count_pending", desk=desk["id"], change=-1, due_at=due_at)
 
 
 def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
@@ -193,8 +207,9 @@ def _apply(
     *,
     result: Result | None = None,
     error: str,
+    settled: int,
 ) -> None:
-    place = _write(tx, desk, job, after, result=result, error=error)
+    place = _write(tx, desk, job, after, result=result, error=error, settled=settled)
     tx.run(
         "deactivate",
         desk=desk["id"],
@@ -212,8 +227,13 @@ def _write(
     *,
     result: Result | None = None,
     error: str,
+    settled: int,
 ) -> int:
-    """Write what follows into the job's record; return the place of its send."""
+    """Write what follows into the job's record; return the place of its send.
+
+    *settled* is the last hand-over whose worker has reported: a later report of it
+    is a repetition, and any other one of a send that is over is stale.
+    """
     is_ended = after.state.is_ended
     place = int(desk["last_place"] + 1 if after.is_put_back else job["place"])
     send = job["send"] + after.is_put_back
@@ -232,7 +252,7 @@ def _write(
         result=result_text(result) if after.state is JobState.SUCCEEDED else None,
         error=error,
         outcomes=job["outcomes"] + is_ended,
-        settled=job["deliveries"],
+        settled=settled,
     )
     if is_ended:
         _note_thread(tx, job, after.state, cursor)
