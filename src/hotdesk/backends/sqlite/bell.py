@@ -50,6 +50,10 @@ class Bell(Protocol):
         """Be reachable no more as this worker."""
         ...
 
+    def forget(self, worker_id: str) -> None:
+        """Remove what a dead worker left of itself."""
+        ...
+
     def watch(self, processes: Iterable[tuple[str, int]]) -> None:
         """Wake up when one of these processes, by worker and process id, ends."""
         ...
@@ -155,6 +159,10 @@ class SocketBell:
     def close(self, worker_id: str) -> None:
         """Be reachable no more as this worker."""
         self._stand(WORKER + worker_id)
+
+    def forget(self, worker_id: str) -> None:
+        """Remove the socket of a dead worker."""
+        self._unlink(WORKER + worker_id)
 
     def watch(self, processes: Iterable[tuple[str, int]]) -> None:
         """Wake up when one of these processes, by worker and process id, ends."""

@@ -282,6 +282,7 @@ class SqliteRecords:
     async def _bury(self, worker_id: str, now: datetime) -> None:
         """Free what a dead worker held."""
         await self._write(lambda tx: claiming.bury(tx, worker_id), now)
+        self._bell.forget(worker_id)
 
 
 def _jobs_anywhere(tx: Transaction, state: JobState | None, limit: int) -> list[Row]:
