@@ -38,7 +38,7 @@ async def client(url: str) -> AsyncIterator[hotdesk.Client]:
 
 @pytest.fixture
 def serve(url: str) -> Serve:
-    """Run workers beside the test, as in ``async with serve(handler) as worker``."""
+    """Run a worker beside the test for as long as the block lasts."""
     numbers = count(1)
 
     @asynccontextmanager

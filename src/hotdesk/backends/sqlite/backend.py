@@ -213,18 +213,22 @@ class SqliteBackend(SqliteRecords):
             await self._bury(worker_id, now)
         self._bell.tidy()
         lapsed, waiting = await self._write(lambda tx: sweeping.free_lapsed(tx, self._limits), now)
-        removed = 0
-        for _ in range(RETENTION_BATCHES if retention is not None else 0):
-            batch = await self._write(lambda tx: sweeping.remove_old(tx, retention), now)
-            removed += batch
-            if batch < sweeping.BATCH:
-                break
+        removed = 0 if retention is None else await self._remove_old(retention, now)
         return SweepReport(
             lapsed_owners=lapsed,
             dead_workers=len(dead),
             jobs_removed=removed,
             desks_waiting=waiting,
         )
+
+    async def _remove_old(self, retention: timedelta, now: datetime) -> int:
+        removed = 0
+        for _ in range(RETENTION_BATCHES):
+            batch = await self._write(lambda tx: sweeping.remove_old(tx, retention), now)
+            removed += batch
+            if batch < sweeping.BATCH:
+                break
+        return removed
 
     async def _wait(self, worker_id: str, span: timedelta, mark: int, now: datetime) -> None:
         """Wait for a ring, a death, or a write that nobody rang for, at most *span*."""

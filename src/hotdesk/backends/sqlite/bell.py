@@ -233,8 +233,10 @@ class SocketBell:
         return True
 
     def _sit(self, name: str) -> None:
-        if name in self._seats:
-            self._stand(name)
+        self._stand(name)
+        if not self._answers(name):
+            # Left by a process that was killed and had this name.
+            self._unlink(name)
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             own.bind(self._address(name))
@@ -246,6 +248,8 @@ class SocketBell:
         self._seats[name] = seat, own
 
     def _stand(self, name: str) -> None:
+        if name not in self._seats:
+            return
         seat, own = self._seats.pop(name)
         asyncio.get_running_loop().remove_reader(own)
         own.close()

@@ -234,8 +234,8 @@ class DatabaseFile:
         while True:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in BUSY or waited >= LOCK_WAIT:
+            except sqlite3.Error as error:
+                if _code(error) not in BUSY or waited >= LOCK_WAIT:
                     raise _as_ours(error, self.path, committing=False) from error
             else:
                 return
@@ -300,8 +300,12 @@ def _translated(path: Path) -> Iterator[None]:
         raise _as_ours(error, path, committing=False) from error
 
 
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
 def _as_ours(error: sqlite3.Error, path: Path, *, committing: bool) -> Exception:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    code = _code(error)
     if code in DAMAGED:
         return StoreError(
             f"{path} is damaged or is not a Hotdesk database ({error}): stop Hotdesk and restore a "

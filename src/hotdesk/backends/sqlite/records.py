@@ -240,18 +240,15 @@ class SqliteRecords:
         job = answer.job
 
         def work(tx: Transaction) -> None:
-            tx.run(
-                "answer_failed",
-                job=job.id,
-                number=answer.number,
-                due_at=None if retry_at is None else to_us(retry_at),
-                error=reason,
-            )
-            tx.emit(
-                AnswerFailed(
-                    desk=job.desk.key, job_id=job.id, reason=reason, is_final=retry_at is None
+            due_at = None if retry_at is None else to_us(retry_at)
+            if tx.run(
+                "answer_failed", job=job.id, number=answer.number, due_at=due_at, error=reason
+            ):
+                tx.emit(
+                    AnswerFailed(
+                        desk=job.desk.key, job_id=job.id, reason=reason, is_final=due_at is None
+                    )
                 )
-            )
 
         await self._write(work, now)
 
