@@ -6,6 +6,7 @@ Nothing awaits inside a transaction, and no ``sqlite3`` error leaves this module
 """
 
 import json
+import os
 import random
 import re
 import sqlite3
@@ -128,6 +129,7 @@ class DatabaseFile:
         if not path.parent.is_dir():
             raise StoreError(f"folder {path.parent} does not exist; create it first")
         with _translated(path):
+            _create(path)
             self._connection = sqlite3.connect(
                 path, isolation_level=None, cached_statements=512, timeout=LOCK_WAIT.total_seconds()
             )
@@ -247,6 +249,18 @@ class DatabaseFile:
         # After some errors SQLite has rolled back by itself.
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read: it will hold people's instructions."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be created ({error.strerror}): check the folder"
+        ) from error
 
 
 def _schema_of(connection: sqlite3.Connection) -> int:
