@@ -32,6 +32,8 @@ MICROSECOND = timedelta(microseconds=1)
 LOCK_WAIT = timedelta(seconds=5)
 # How long SQLite itself waits for the lock, on the event loop, before we await.
 BUSY_MS = 3
+# In the header of each of our files; migration 1 writes it, `file` can show it.
+APPLICATION_ID = 0x4465736B
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 UNUSABLE = {
@@ -142,6 +144,7 @@ class DatabaseFile:
     def _prepare(self) -> None:
         connection = self._connection
         connection.row_factory = sqlite3.Row
+        _refuse_foreign(connection, self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         # FULL, not NORMAL: what was answered with "durable" survives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
@@ -261,6 +264,13 @@ def _create(path: Path) -> None:
         raise StoreError(
             f"{path} cannot be created ({error.strerror}): check the folder"
         ) from error
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    # Asked in this order: another process may make an empty file ours in between.
+    has_tables = connection.execute("PRAGMA schema_version").fetchone()[0] > 0
+    if has_tables and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise StoreError(f"{path} is the database of another program; choose another file")
 
 
 def _schema_of(connection: sqlite3.Connection) -> int:

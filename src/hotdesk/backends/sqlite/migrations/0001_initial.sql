@@ -1,5 +1,8 @@
 -- Instants are INTEGER microseconds since 1970-01-01 UTC.
 
+-- "Desk": tells our files from those of other programs.
+PRAGMA application_id = 0x4465736B;
+
 -- The lowest schema that a program may know and still work with this file.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
