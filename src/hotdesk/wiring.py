@@ -3,38 +3,19 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
 
 from anyio.from_thread import start_blocking_portal
 
+from hotdesk.backends.address import database_path
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.blocking import BlockingClient
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.desks import InterruptPolicy
-from hotdesk.errors import ConfigError
 from hotdesk.lifecycle import Limits
 
 DEFAULT_POLICY = InterruptPolicy.DESK
-
-
-def database_path(url: str) -> Path:
-    """The file behind ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
-
-    Raises:
-        ConfigError: It is not such a URL.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "sqlite" or parts.netloc or not parts.path.strip("/") or parts.query:
-        raise ConfigError(
-            "backend",
-            f"{parts.scheme or url[:40]!r} is not a backend of this installation",
-            "write sqlite:///hotdesk.db for a file here, sqlite:////var/lib/hotdesk.db for an "
-            "absolute path",
-        )
-    return Path(parts.path[1:])
 
 
 def open_backend(url: str, *, limits: Limits | None = None) -> SqliteBackend:

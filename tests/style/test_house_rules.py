@@ -158,6 +158,6 @@ def test_ruff_refuses_what_needs_a_port_or_a_parent() -> None:
     assert refused == set(range(2, BANNED.count("\n") + 1))
 
 
-@pytest.mark.parametrize("path", ["src/hotdesk/clock.py", "src/hotdesk/config.py"])
+@pytest.mark.parametrize("path", ["src/hotdesk/clock.py", "src/hotdesk/config/environment.py"])
 def test_ruff_lets_one_file_each_read_the_time_and_the_environment(path: str) -> None:
     assert not lines_refused_by_ruff(path, BANNED)

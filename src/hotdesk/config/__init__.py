@@ -1,0 +1,31 @@
+"""``hotdesk.toml`` and ``HOTDESK_*``: read once, checked as a whole, every value explained.
+
+Nothing below ``wiring`` sees what is made here.
+"""
+
+from hotdesk.config.loading import Loaded, load
+from hotdesk.config.mistakes import ConfigMistakes
+from hotdesk.config.secret import SecretRef
+from hotdesk.config.sections import (
+    Config,
+    ConfinementConfig,
+    MailConfig,
+    ProjectConfig,
+    RelayConfig,
+    Section,
+    settings,
+)
+
+__all__ = [
+    "Config",
+    "ConfigMistakes",
+    "ConfinementConfig",
+    "Loaded",
+    "MailConfig",
+    "ProjectConfig",
+    "RelayConfig",
+    "SecretRef",
+    "Section",
+    "load",
+    "settings",
+]

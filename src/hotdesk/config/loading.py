@@ -1,0 +1,98 @@
+"""Reading the configuration: flags, ``HOTDESK_*``, ``hotdesk.toml``, the user's file, defaults.
+
+Secrets stay where they are: only their places are read here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hotdesk.config.environment import variables
+from hotdesk.config.layers import Key, Layers, dotted
+from hotdesk.config.mistakes import ConfigMistakes, mistakes_of
+from hotdesk.config.secret import SecretRef
+from hotdesk.config.sections import Config, Section
+from hotdesk.errors import ConfigError
+
+PREFIX = "HOTDESK_"
+FILE = Path("hotdesk.toml")
+USER_FILE = Path(".config/hotdesk/config.toml")
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration and where it came from; ``files`` are those that were read."""
+
+    config: Config
+    layers: Layers
+    files: tuple[Path, ...]
+
+    def values(self) -> Iterator[tuple[Key, object, str]]:
+        """Yield each setting with its value and its origin."""
+        for key, value in _values(self.config):
+            yield key, value, self.layers.origin(key) or DEFAULT
+
+    def check_secrets(self) -> None:
+        """Read every secret once, and keep none.
+
+        Raises:
+            ConfigMistakes: Some are not there.
+        """
+        mistakes = []
+        for key, value, origin in self.values():
+            try:
+                if isinstance(value, SecretRef):
+                    value.read()
+            except ConfigError as error:
+                problem = f"{error.key}: {error.problem}, in {origin}"
+                mistakes.append(ConfigError(dotted(key), problem, error.hint))
+        if mistakes:
+            raise ConfigMistakes(mistakes)
+
+
+def load(file: Path | None = None, flags: Mapping[str, str] | None = None) -> Loaded:
+    """Read the configuration and check all of it.
+
+    *file* stands in for ``HOTDESK_CONFIG``, and that for ``hotdesk.toml`` here. *flags*
+    are dotted keys with the values given on the command line.
+
+    Raises:
+        ConfigError: A file cannot be read, or is not TOML.
+        ConfigMistakes: Everything that is wrong with the settings.
+    """
+    given = {
+        name.removeprefix(PREFIX): text
+        for name, text in sorted(variables().items())
+        if name.startswith(PREFIX)
+    }
+    named = given.pop("CONFIG", "")
+    file = file or (Path(named) if named else None)
+    layers = Layers()
+    files = [path for path in (Path.home() / USER_FILE,) if path.is_file()]
+    if file is not None or FILE.is_file():
+        files.append(file or FILE)
+    for path in files:
+        layers.add_file(path)
+    for name, text in given.items():
+        layers.add_text(tuple(name.lower().split("__")), text, PREFIX + name)
+    for name, text in (flags or {}).items():
+        key = tuple(name.split("."))
+        layers.put(key, text, "--" + key[-1].replace("_", "-"))
+    try:
+        config = Config.model_validate(layers.tree)
+    except ValidationError as error:
+        raise mistakes_of(error, layers.origin) from None
+    return Loaded(config=config, layers=layers, files=tuple(files))
+
+
+def _values(value: object, at: Key = ()) -> Iterator[tuple[Key, object]]:
+    if isinstance(value, Section):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _values(inner, (*at, name))
+    else:
+        yield at, value

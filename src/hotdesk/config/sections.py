@@ -1,0 +1,337 @@
+"""Every setting there is: its name, its bounds, its default and what it means.
+
+Numbers with units exist here and in backends only; the properties make of them what the
+engine takes.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self, get_args, get_origin
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic.fields import FieldInfo
+
+from hotdesk.config import values
+from hotdesk.config.values import understood, wrong
+from hotdesk.desks import InterruptPolicy
+from hotdesk.errors import Rejected
+from hotdesk.lifecycle import Limits
+from hotdesk.mail.sender import AllowedSenders
+from hotdesk.placement import PinnedDesk, PoolLimits
+from hotdesk.session import WorkerLimits
+from hotdesk.workspaces import Identity
+
+Key = tuple[str, ...]
+
+CHOSEN = "NAME"  # Stands in a key for a name that the user chooses.
+DAY = 86_400
+WEEK = 7 * DAY
+
+
+class Section(BaseModel, frozen=True, extra="forbid"):
+    """A table of the file."""
+
+
+class PinnedConfig(Section):
+    """A desk with a worker of its own: one of ``pool.pinned``."""
+
+    desk: values.DeskName = Field(
+        description="The desk, as project/user, that a worker of its own serves.",
+        examples=["amelia/scott"],
+    )
+    always_on: bool = Field(
+        default=True, description="Keep that worker running; false starts it with the first job."
+    )
+
+
+class PoolConfig(Section):
+    """How many workers there are."""
+
+    min_workers: values.Whole = Field(
+        2, ge=0, le=256, description="Workers that are kept warm; 0 starts them on demand."
+    )
+    max_workers: values.Whole = Field(
+        4, ge=0, le=256, description="The most workers at once, not counting pinned ones."
+    )
+    idle_seconds: values.Whole = Field(
+        600, ge=1, le=WEEK, description="How long a worker beyond the minimum stays without work."
+    )
+    pinned: tuple[PinnedConfig, ...] = Field(
+        (),
+        description="Desks with a worker of their own.",
+        examples=[[{"desk": "amelia/scott", "always_on": True}]],
+    )
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.min_workers > self.max_workers:
+            raise wrong(
+                f"min_workers is {self.min_workers}, more than max_workers, {self.max_workers}",
+                is_hidden=True,
+            )
+        return self
+
+    @property
+    def limits(self) -> PoolLimits:
+        """The same for the pool."""
+        return PoolLimits(
+            workers_min=self.min_workers,
+            workers_max=self.max_workers,
+            idle=timedelta(seconds=self.idle_seconds),
+            pinned=tuple(PinnedDesk(desk=p.desk, is_always_on=p.always_on) for p in self.pinned),
+        )
+
+
+class WorkerConfig(Section):
+    """How a worker serves a desk."""
+
+    lease_seconds: values.Whole = Field(
+        90, ge=15, le=3600, description="How long a claim lasts; it is renewed three times in it."
+    )
+    linger_seconds: values.Whole = Field(
+        300, ge=0, le=DAY, description="How long a worker stays with an idle desk."
+    )
+    session_max_seconds: values.Whole = Field(
+        1800,
+        ge=1,
+        le=WEEK,
+        description="After this a worker leaves a busy desk if others wait and none is free.",
+    )
+    job_time_seconds: values.Whole = Field(
+        14_400, ge=1, le=WEEK, description="The most time for one attempt."
+    )
+    grace_seconds: values.Whole = Field(
+        30, ge=1, le=3600, description="How long an attempt may take to stop when interrupted."
+    )
+    handler: values.Function | None = Field(
+        None,
+        description="Serve this Python function instead of projects.",
+        examples=["module:function"],
+    )
+
+    @property
+    def limits(self) -> WorkerLimits:
+        """The same for a worker."""
+        return WorkerLimits(
+            lease=timedelta(seconds=self.lease_seconds),
+            linger=timedelta(seconds=self.linger_seconds),
+            session_max=timedelta(seconds=self.session_max_seconds),
+            job_time=timedelta(seconds=self.job_time_seconds),
+            grace=timedelta(seconds=self.grace_seconds),
+        )
+
+
+class LimitsConfig(Section):
+    """The bounds of a job, and how long it is kept."""
+
+    attempts_max: values.Whole = Field(
+        3, ge=1, le=1000, description="Attempts that may fail before a job is dead."
+    )
+    preemptions_max: values.Whole = Field(
+        3, ge=0, le=1000, description="After so many, only a job's own thread preempts it."
+    )
+    given_back_max: values.Whole = Field(
+        10, ge=0, le=1000, description="How often an attempt is given back without counting."
+    )
+    backoff_seconds: values.Seconds = Field(
+        2, ge=0, le=3600, description="The wait after a failed attempt; it doubles each time."
+    )
+    backoff_max_seconds: values.Seconds = Field(
+        60, ge=0, le=3600, description="The longest such wait."
+    )
+    retention_days: values.Whole = Field(
+        30, ge=1, le=36_500, description="How long ended jobs and their logs are kept."
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """The same for the rules."""
+        return Limits(
+            attempts_max=self.attempts_max,
+            preemptions_max=self.preemptions_max,
+            given_back_max=self.given_back_max,
+            backoff=timedelta(seconds=self.backoff_seconds),
+            backoff_max=timedelta(seconds=self.backoff_max_seconds),
+        )
+
+    @property
+    def retention(self) -> timedelta:
+        """How long an ended job is kept."""
+        return timedelta(days=self.retention_days)
+
+
+class ConfinementConfig(Section):
+    """What an agent may see and use."""
+
+    mode: Literal["auto", "bubblewrap", "namespaces", "groups"] = Field(
+        "auto", description="auto means bubblewrap; a weaker mode is used only when named here."
+    )
+
+
+class RelayConfig(Section):
+    """The mail server that takes the answers."""
+
+    host: str = Field(min_length=1, description="Its name.", examples=["smtp.example.org"])
+    port: values.Whole = Field(587, ge=1, le=values.PORT_MAX, description="Its port.")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is encrypted."
+    )
+    user: str = Field("", description="Whom to log in as; empty for nobody.")
+    password: values.Secret | None = Field(
+        None,
+        description="Where the password is: env:NAME or file:/path.",
+        examples=["env:RELAY_PASSWORD"],
+    )
+
+
+class MailConfig(Section):
+    """Mail in and out; without this table there is none."""
+
+    domain: values.Domain = Field(
+        description="Mail to project+user@domain is an instruction for that desk.",
+        examples=["desk.example.org"],
+    )
+    key: values.Secret = Field(
+        description="Where the key is that signs reply addresses, 16 bytes or more.",
+        examples=["env:MAIL_KEY"],
+    )
+    listen: values.Endpoint = Field("127.0.0.1:2525", description="Where mail is taken.")
+    protocol: Literal["smtp", "lmtp"] = Field(
+        "smtp", description="What is spoken there; lmtp behind Postfix."
+    )
+    sender: values.MailAddress | None = Field(
+        None,
+        description="Where answers come from; hotdesk@domain where it is not set.",
+        examples=["hotdesk@desk.example.org"],
+    )
+    size_max_bytes: values.Whole = Field(
+        25_000_000, ge=10_000, le=1_000_000_000, description="The largest mail that is taken."
+    )
+    connections_max: values.Whole = Field(50, ge=1, le=10_000, description="Connections at once.")
+    relay: RelayConfig | None = None
+
+
+class ProjectConfig(Section):
+    """One project: its repository, its agent, and who may write."""
+
+    repo: values.Repo = Field(
+        min_length=1,
+        description="The repository: a URL or a path, without a password.",
+        examples=["https://git.example.org/amelia.git"],
+    )
+    command: tuple[str, ...] = Field(
+        min_length=1,
+        description="The agent and its arguments; it reads the instruction from its input.",
+        examples=[["claude", "-p"]],
+    )
+    base: str = Field(
+        "", description="The branch that threads start from; empty for the repository's own."
+    )
+    token: values.Secret | None = Field(
+        None,
+        description="Where the access token of an https repository is.",
+        examples=["env:AMELIA_TOKEN"],
+    )
+    env: values.Variables = Field(
+        default_factory=dict,
+        description="What the agent's environment has beyond PATH, HOME and LANG.",
+        examples=[{"ANTHROPIC_API_KEY": "env:ANTHROPIC_API_KEY"}],
+    )
+    users: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Whose mail is taken for which user: addresses or domains.",
+        examples=[{"scott": ["scott@example.org"]}],
+    )
+    interrupt: InterruptPolicy = Field(
+        InterruptPolicy.DESK, description="What a new job may interrupt: desk, thread or never."
+    )
+    preview: values.Preview | None = Field(
+        None,
+        description="A link for the answer, with {branch}, {project}, {user} or {thread} in it.",
+        examples=["https://{branch}.preview.example.org"],
+    )
+    author: values.Author = Field(
+        "Hotdesk <hotdesk@localhost>", description="Who makes the commits."
+    )
+
+    @model_validator(mode="after")
+    def _senders_are_readable(self) -> Self:
+        understood(AllowedSenders.parse)(self._rules())
+        return self
+
+    @property
+    def senders(self) -> AllowedSenders:
+        """The same for the mail intake."""
+        return AllowedSenders.parse(self._rules())
+
+    @property
+    def identity(self) -> Identity:
+        """The author, for git."""
+        match = values.AUTHOR.fullmatch(self.author)
+        assert match is not None, "checked when it was read"
+        return Identity(name=match["name"], email=match["email"])
+
+    def _rules(self) -> dict[str, list[str]]:
+        rules: dict[str, list[str]] = {}
+        for user, addresses in self.users.items():
+            for address in addresses:
+                rules.setdefault(address, []).append(user)
+        return rules
+
+
+class Config(Section):
+    """Everything that can be set."""
+
+    backend: values.BackendUrl = Field(
+        "sqlite:///hotdesk.db", description="Where desks and jobs are kept."
+    )
+    data_dir: Path = Field(
+        Path("hotdesk-data"), description="The folder of workspaces, attachments and raw mail."
+    )
+    pool: PoolConfig = PoolConfig()
+    worker: WorkerConfig = WorkerConfig()
+    limits: LimitsConfig = LimitsConfig()
+    confinement: ConfinementConfig = ConfinementConfig()
+    mail: MailConfig | None = None
+    projects: values.ByProject[ProjectConfig] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.projects and self.worker.handler is not None:
+            raise wrong("worker.handler and projects exclude each other", is_hidden=True)
+        for pin in self.pool.pinned:
+            if self.projects and pin.desk.project not in self.projects:
+                raise wrong(
+                    f"pool.pinned names {pin.desk}, and there is no project {pin.desk.project}",
+                    is_hidden=True,
+                )
+        return self
+
+    def check_project(self, project: str) -> None:
+        """Refuse a project that is not configured, where any is.
+
+        Raises:
+            Rejected: The message names those that are.
+        """
+        if self.projects and project not in self.projects:
+            known = ", ".join(sorted(self.projects))
+            raise Rejected(f"there is no project {project!r} here; configured: {known}")
+
+
+def settings(section: type[Section] = Config, at: Key = ()) -> Iterator[tuple[Key, FieldInfo]]:
+    """Yield every setting with its key, in which ``NAME`` stands for a name to choose."""
+    for name, field in section.model_fields.items():
+        inner = section_of(field.annotation)
+        if inner is None:
+            yield (*at, name), field
+        else:
+            is_chosen = get_origin(field.annotation) is dict
+            yield from settings(inner, (*at, name, CHOSEN) if is_chosen else (*at, name))
+
+
+def section_of(annotation: object) -> type[Section] | None:
+    """Return the table that *annotation* is about, if it is about one."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(section_of, get_args(annotation))), None)
