@@ -84,7 +84,7 @@ class Session:
         self._delivery: Delivery | None = None
         self._context: AttemptContext | None = None
         self._logged = anyio.Event()
-        self._early: Interrupt | None = None
+        self._heard = ""
         self._is_draining = False
 
     async def serve(self) -> None:
@@ -115,14 +115,6 @@ class Session:
         running, context = self._delivery, self._context
         if running is not None and context is not None and interrupt.send_id == running.job.send_id:
             context.interrupted.ask(interrupt)
-        else:
-            # It may be meant for a send whose hand-over is just being answered.
-            self._early = interrupt
-
-    def _begin(self, delivery: Delivery, context: AttemptContext) -> None:
-        self._delivery, self._context = delivery, context
-        if self._early is not None:
-            self._interrupt(self._early)
 
     def _note_log(self) -> None:
         self._logged.set()
@@ -184,7 +176,18 @@ class Session:
 
     async def _heed_interrupts(self) -> None:
         async for interrupt in self._backend.interrupts(self._claim.worker_id):
-            self._interrupt(interrupt)
+            # It may be meant for a send whose hand-over is just being answered.
+            self._heard = interrupt.send_id
+            await self._check_interrupt()
+
+    async def _check_interrupt(self) -> None:
+        """Ask the desk's record about an interrupt that was heard: the message proves nothing.
+
+        It may be late or doubled, and what sent it may have been cancelled since.
+        """
+        if self._delivery is not None and self._heard == self._delivery.job.send_id:
+            self._heard = ""
+            await self._beat()
 
     async def _flush_logs(self) -> None:
         while True:
@@ -286,8 +289,9 @@ class Session:
             self._clock,
             self._note_log,
         )
-        self._begin(delivery, context)
+        self._delivery, self._context = delivery, context
         try:
+            await self._check_interrupt()
             return await self._run(delivery, context, scope)
         except AttemptFailed as failure:
             outcome = _outcome_of(failure)

@@ -6,6 +6,11 @@ import anyio
 import pytest
 
 from hotdesk import Client, Context, Job, JobState
+from hotdesk.backends.address import database_path
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.backends.sqlite.bell import SocketBell
+from hotdesk.clock import SystemClock
+from hotdesk.desks import Interrupt, InterruptReason
 from hotdesk.session import WorkerLimits
 
 from .conftest import Serve
@@ -171,3 +176,52 @@ async def test_a_drained_worker_hands_its_job_to_another_and_the_attempt_is_not_
     assert handler.reasons == ["drain"]
     assert (done.state, done.attempt, done.given_back) == (JobState.SUCCEEDED, 1, 1)
     assert done.text == "partial {'of': 'slow header'}; folded "
+
+
+async def test_an_interrupt_that_nothing_in_the_record_stands_behind_is_ignored(
+    client: Client, serve: Serve, url: str
+) -> None:
+    started = anyio.Event()
+
+    async def handle(_: Job, context: Context) -> str:
+        started.set()
+        with anyio.move_on_after(0.1):
+            await context.interrupted.wait()
+        return f"interrupted: {context.interrupted.is_set()}"
+
+    async with serve(handle):
+        job = await client.submit("amelia/scott", "work")
+        await started.wait()
+        [worker] = await client.workers()
+        bell = SocketBell(database_path(url))
+        for reason in InterruptReason:
+            bell.ring(worker.id, Interrupt(reason=reason, send_id=job.send_id))
+        bell.shut()
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.text == "interrupted: False"
+
+
+class BrokenBell(SocketBell):
+    """A bell whose rings are lost on the way."""
+
+    def ring(self, worker_id: str, interrupt: Interrupt | None) -> bool:
+        return True
+
+
+async def test_an_interrupt_that_was_lost_is_noticed_with_the_next_heartbeat(
+    client: Client, serve: Serve, url: str
+) -> None:
+    handler = Stoppable()
+    path, clock = database_path(url), SystemClock()
+    silent = SqliteBackend(path, clock, bell=BrokenBell(path))
+    async with serve(handler, WorkerLimits(lease=timedelta(milliseconds=300))):
+        first = await client.submit("amelia/scott", "slow header", thread="t1")
+        await handler.started.wait()
+
+        correction = client.new_job("amelia/scott", "no, green", thread="t1")
+        await silent.submit([correction], now=clock.now())
+        await client.result(correction.id, timeout=SOON)
+
+    await silent.close()
+    assert (await client.job(first.id)).state is JobState.PREEMPTED
