@@ -1,0 +1,108 @@
+"""Every statement stays fast with a million desks, because of what it reads."""
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from hotdesk.backends.sqlite.file import DatabaseFile
+from hotdesk.backends.sqlite.statements import statements
+from hotdesk.testing import FakeClock
+
+# Reads a whole table or sorts, and may: why the number of rows stays small.
+ALLOWED = {
+    "delete_old_events": {"SCAN event": "the first rows of the table, up to the limit"},
+    "jobs_latest": {"SCAN job": "the last rows of the table, up to the limit"},
+    "latest_desks": {"SCAN desk": "the last rows of the table, up to the limit"},
+    "jobs_in_state": {"SCAN job": "for people, who seldom ask for a state that is rare"},
+    "folded": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
+    "owed": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
+    "busy_desks": {"UNION USING TEMP B-TREE": "as many desks as there are workers, and a page"},
+    "threads_latest": {
+        "USE TEMP B-TREE FOR GROUP BY": "the newest 10,000 jobs",
+        "USE TEMP B-TREE FOR ORDER BY": "the newest 10,000 jobs",
+    },
+    "workers": {"USE TEMP B-TREE FOR ORDER BY": "as many as there are workers"},
+    "free_workers": {"USE TEMP B-TREE FOR ORDER BY": "as many as there are workers"},
+}
+SMALL = (
+    "SCAN worker",
+    "SCAN CONSTANT ROW",
+    "SCAN (subquery-",
+    # Only desks that wait or are held are in these indexes.
+    "SCAN desk USING INDEX desk_waiting",
+    "SCAN desk USING INDEX desk_owned",
+    "SCAN desk USING INDEX desk_pending",
+    "SCAN desk USING INDEX desk_pinned",
+)
+# Rows of each table and, for its indexes, rows in all and rows with equal first columns.
+MILLION = {
+    ("desk", None): "1000000",
+    ("desk", "sqlite_autoindex_desk_1"): "1000000 1",
+    ("desk", "desk_waiting"): "300 1",
+    ("desk", "desk_owned"): "20 1",
+    ("desk", "desk_pending"): "320 1",
+    ("desk", "desk_pinned"): "10 1",
+    ("job", None): "10000000",
+    ("job", "sqlite_autoindex_job_1"): "10000000 1",
+    ("job", "job_pending"): "2000 6 1",
+    ("job", "job_folding"): "2000 6 3 1",
+    ("job", "job_preempting"): "2000 6 1",
+    ("job", "job_interrupted"): "50000 5 2 1",
+    ("job", "job_by_desk"): "10000000 10 1",
+    ("job", "job_to_mend"): "1000 500 1",
+    ("job", "job_unended"): "2000 1000 1",
+    ("job", "job_ended"): "10000000 1",
+    ("thread", "thread"): "3000000 3 1",
+    ("event", None): "50000000",
+    ("event", "event_of_job"): "40000000 5",
+    ("worker", None): "30",
+    ("log", "log"): "50000000 5 1",
+    ("outbox", "outbox"): "1000000 1 1",
+    ("outbox", "outbox_due"): "10 1",
+    ("mail", None): "1000000",
+    ("mail", "mail_by_age"): "1000000 1",
+}
+
+
+@pytest.fixture(scope="module", params=["as created", "with the statistics of a million desks"])
+def file(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseFile]:
+    path = tmp_path_factory.mktemp("plans") / "hotdesk.db"
+    DatabaseFile(path, FakeClock()).close()
+    if request.param != "as created":
+        connection = sqlite3.connect(path)
+        connection.execute("ANALYZE")
+        rows = [(*name, stat) for name, stat in MILLION.items()]
+        connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", rows)
+        connection.commit()
+        connection.close()
+    file = DatabaseFile(path, FakeClock())
+    yield file
+    file.close()
+
+
+def costly_steps(file: DatabaseFile, name: str) -> set[str]:
+    """The steps of a statement that read or sort without bound."""
+    plan = [step for step in file.explain(name) if not step.startswith(SMALL)]
+    return {step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step}
+
+
+@pytest.mark.parametrize("name", statements())
+def test_a_statement_reads_through_an_index_or_has_a_reason_not_to(
+    file: DatabaseFile, name: str
+) -> None:
+    assert costly_steps(file, name) == set(ALLOWED.get(name, {}))
+
+
+def test_the_statistics_are_of_indexes_and_tables_that_exist(file: DatabaseFile) -> None:
+    connection = sqlite3.connect(file.path)
+    query = "SELECT name FROM sqlite_schema WHERE type IN ('table', 'index')"
+    existing = {row[0] for row in connection.execute(query)}
+    connection.close()
+
+    ours = {name for name in existing if not name.startswith("sqlite_stat")}
+    assert {index or table for table, index in MILLION} <= ours
+    indexes = {name for name in ours if "_" in name and not name.startswith("sqlite_")}
+    assert indexes <= {index for _, index in MILLION}
