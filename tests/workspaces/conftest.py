@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,6 @@ import pytest
 
 from hotdesk.desks import Desk
 from hotdesk.workspaces import Origin, Repository, Workspace, Workspaces
-
 from tests.workspaces.origins import BareOrigin
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -70,3 +70,11 @@ def confirm() -> Callable[[], Awaitable[object]]:
         return None
 
     return held
+
+
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """Return a folder that every user can reach; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)

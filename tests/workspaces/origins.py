@@ -37,6 +37,11 @@ def git(
     return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
+def wipe(folder: Path, *, keep_folder: bool = False) -> None:
+    """Remove a folder as an agent would, or only what is in it."""
+    subprocess.run(["find", folder, "-mindepth", str(int(keep_folder)), "-delete"], check=True)
+
+
 @dataclass(frozen=True)
 class BareOrigin:
     """A bare repository that a project is cloned from and pushed to."""
@@ -98,7 +103,7 @@ class BareOrigin:
     def messages(self, branch: str) -> list[str]:
         """Return the messages of a branch, newest first."""
         logged = git("log", "-z", "--format=%B", branch, at=self.path)
-        return [entry.strip() for entry in logged.split("\0")]
+        return [entry.strip() for entry in logged.split("\0") if entry]
 
     def hook(self, name: str, script: str) -> None:
         """Install a hook on the server's side."""

@@ -12,14 +12,28 @@ import pytest
 
 from hotdesk.errors import ClaimLost, ConfigError, NotFound, Rejected
 from hotdesk.workspaces import Origin, OriginUnreachable, Repository, Workspaces
-
 from tests.workspaces.conftest import DESK, NOW, Opens
-from tests.workspaces.origins import BareOrigin, git
+from tests.workspaces.origins import BareOrigin, git, wipe
 
 pytestmark = pytest.mark.anyio
 
 # Tests run as root in containers and as a person on laptops, who can only give to themselves.
 AGENT_UID = 65534 if os.geteuid() == 0 else os.geteuid()
+
+
+def as_agent(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        user=AGENT_UID,
+        group=AGENT_UID,
+        extra_groups=[],
+        env={"PATH": os.defpath, "GIT_CONFIG_GLOBAL": "/dev/null"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
 
 
 async def test_a_new_thread_starts_at_the_head_of_the_origins_default_branch(
@@ -141,7 +155,8 @@ async def test_a_clone_that_the_agent_ruined_is_whole_again_for_the_next_job(
     outside.mkdir()
     (outside / "keep").write_text("mine")
     git("rm", "-rfq", "--cached", ".", at=first.path)
-    subprocess.run(["rm", "-rf", first.path / ".git", first.path / "src"], check=True)
+    wipe(first.path / ".git")
+    wipe(first.path / "src")
     match ruin:
         case "a link":
             (first.path / ".git").symlink_to(outside)
@@ -150,7 +165,7 @@ async def test_a_clone_that_the_agent_ruined_is_whole_again_for_the_next_job(
             (first.path / ".git").write_text(f"gitdir: {outside}\n")
             (first.path / "src").write_text("file")
         case "nothing":
-            subprocess.run(["rm", "-rf", first.path], check=True)
+            wipe(first.path)
         case "a broken index":
             (first.room.state / "index").write_text("not an index")
 
@@ -174,30 +189,17 @@ async def test_a_clone_belongs_to_the_agents_user_and_what_the_worker_knows_does
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 async def test_the_agents_user_can_work_in_the_clone_and_not_beside_it(
-    tmp_path: Path, open_workspace: Opens
+    passable: Path, workspaces: Workspaces
 ) -> None:
-    workspace = await open_workspace(owner_uid=AGENT_UID)
-    for parent in [*tmp_path.parents][:3]:
-        parent.chmod(0o711)
-    tmp_path.chmod(0o711)
+    there = replace(workspaces, root=passable / "root")
+    workspace = await there.open(DESK, "t1", 1, job_id="j", now=NOW, owner_uid=AGENT_UID)
 
-    def as_agent(command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["sh", "-c", command],
-            cwd=workspace.path,
-            user=AGENT_UID,
-            group=AGENT_UID,
-            extra_groups=[],
-            env={"PATH": os.defpath, "GIT_CONFIG_GLOBAL": "/dev/null"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-
-    worked = as_agent("git status --porcelain && echo new > file && git add file && git commit -m x")
-    spied = as_agent(f"cat {workspace.room.index} || ls {workspace.room.project}")
-    wrote = as_agent(f"touch {workspace.objects}/x || touch {workspace.path.parent}/x")
+    here = workspace.path
+    worked = as_agent(
+        "git status --porcelain && echo 1 > file && git add . && git commit -mx", here
+    )
+    spied = as_agent(f"cat {workspace.room.index} || ls {workspace.room.project}", here)
+    wrote = as_agent(f"touch {workspace.objects}/x || touch {workspace.path.parent}/x", here)
 
     assert worked.returncode == 0, worked.stderr
     assert spied.returncode != 0
@@ -208,15 +210,14 @@ async def test_a_hard_link_to_a_file_of_somebody_else_is_not_given_to_the_agent(
     tmp_path: Path, open_workspace: Opens
 ) -> None:
     first = await open_workspace(owner_uid=AGENT_UID)
-    secret = tmp_path / "secret"
-    secret.write_text("hello\n")
+    (tmp_path / "secret").write_text("hello\n")
     (first.path / "README.md").unlink()
-    (first.path / "README.md").hardlink_to(secret)
+    (first.path / "README.md").hardlink_to(tmp_path / "secret")
 
     await open_workspace(job_id="job-2", owner_uid=AGENT_UID)
 
-    assert secret.stat().st_uid == os.geteuid()
-    assert secret.read_text() == "hello\n"
+    assert (tmp_path / "secret").stat().st_uid == os.geteuid()
+    assert (tmp_path / "secret").read_text() == "hello\n"
 
 
 async def test_an_origin_that_cannot_be_reached_gives_the_attempt_back(

@@ -187,17 +187,19 @@ async def _talk(
 ) -> tuple[Said, bool]:
     """Run *command* to its end; also return whether it was stopped for saying too much."""
     try:
-        process = await anyio.open_process(
-            command,
-            stdin=PIPE if isinstance(stdin, bytes) else stdin,
-            stdout=PIPE,
-            stderr=PIPE,
-            env=environment,
-            # Never a folder that an agent writes to.
-            cwd="/",
-            # A group of its own, so that its ssh and its index-pack can be killed with it.
-            start_new_session=True,
-        )
+        # Cancelled half-way, asyncio would kill the process but not what it has started.
+        with anyio.CancelScope(shield=True):
+            process = await anyio.open_process(
+                command,
+                stdin=PIPE if isinstance(stdin, bytes) else stdin,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=environment,
+                # Never a folder that an agent writes to.
+                cwd="/",
+                # A group of its own, so that its ssh can be killed with it.
+                start_new_session=True,
+            )
     except OSError as error:
         raise GitFailed(command[1], None, f"{command[0]} does not start: {error}") from error
     output, errors, is_too_long = bytearray(), bytearray(), False

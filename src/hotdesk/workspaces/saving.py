@@ -17,11 +17,11 @@ from typing import BinaryIO
 from anyio import to_thread
 
 from hotdesk.workspaces.commits import Identity
-from hotdesk.workspaces.errors import GitFailed
+from hotdesk.workspaces.errors import GitFailed, WorkspaceLost
 from hotdesk.workspaces.git import Place
 from hotdesk.workspaces.layout import Room
 from hotdesk.workspaces.mirror import Mirror
-from hotdesk.workspaces.removal import remove
+from hotdesk.workspaces.removal import opened, remove
 from hotdesk.workspaces.snapshot import Skipped, Snapshot
 
 _NESTING_MAX = 5
@@ -61,6 +61,7 @@ async def save(
     head = b"commit %b\nmark :1\n%bdata %d\n%b\nfrom %b\n"
     foot = b"\nget-mark :1\nreset %b\nfrom %b\n\ndone\n" % (ref, b"0" * len(parent))
     place = Place(git_dir=mirror.path, work_tree=room.clone, index=room.index)
+    _look(room)
     new = await _new_paths(room, mirror, place)
     changed = await mirror.entries(
         "ls-files", "-z", "--modified", "--format=%(objectmode) %(path)", at=place
@@ -87,11 +88,21 @@ async def save(
     except OSError as error:
         raise GitFailed("fast-import", None, f"it could not be prepared: {error}") from error
     commit = said.text
-    await mirror.git.run("read-tree", "-m", commit, at=place)
+    # The index follows, with the times of the files, so that the next job finds them unchanged.
+    await mirror.git.run("read-tree", "-m", "-i", commit, at=place)
+    await mirror.git.run("update-index", "-q", "--refresh", at=place, statuses=(0, 1))
     same = await mirror.git.run(
         "diff-tree", "--quiet", parent, commit, at=mirror.place, statuses=(0, 1)
     )
     return Commit(id=commit if same.status else "", skipped=skipped)
+
+
+def _look(room: Room) -> None:
+    try:
+        with opened(room.clone):
+            return
+    except OSError as error:
+        raise WorkspaceLost(f"the folder of the agent is gone: {error.strerror}") from error
 
 
 async def _new_paths(room: Room, mirror: Mirror, place: Place) -> list[bytes]:

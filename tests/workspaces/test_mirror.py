@@ -1,0 +1,231 @@
+"""The mirror: made whole or not at all, mended when damaged, and silent about credentials."""
+
+from __future__ import annotations
+
+import base64
+import socketserver
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import anyio
+import pytest
+
+from hotdesk.workspaces import (
+    Git,
+    GitFailed,
+    MergeConflict,
+    Origin,
+    OriginUnreachable,
+    Repository,
+    Workspaces,
+)
+from tests.workspaces.conftest import DESK, NOW, Opens
+from tests.workspaces.origins import BareOrigin, git, wipe
+
+pytestmark = pytest.mark.anyio
+
+Confirm = Callable[[], Awaitable[object]]
+
+
+async def test_a_mirror_that_was_left_half_made_is_made_again(
+    tmp_path: Path, open_workspace: Opens
+) -> None:
+    half = tmp_path / "root/amelia/new.git"
+    half.mkdir(parents=True)
+    (half / "HEAD").write_text("half")
+
+    await open_workspace()
+
+    assert not half.exists()
+
+
+async def test_a_mirror_that_cannot_be_fetched_is_not_left_half_made(
+    tmp_path: Path, origin: BareOrigin, open_workspace: Opens
+) -> None:
+    away = origin.path.rename(tmp_path / "away")
+    with pytest.raises(OriginUnreachable):
+        await open_workspace()
+    assert not (tmp_path / "root/amelia/mirror.git").exists()
+
+    away.rename(origin.path)
+
+    await open_workspace()
+
+
+@pytest.mark.parametrize("damage", ["HEAD", "objects", "config", "everything"])
+async def test_a_damaged_mirror_is_made_anew(
+    origin: BareOrigin, workspaces: Workspaces, open_workspace: Opens, damage: str
+) -> None:
+    mirror = (await open_workspace()).mirror.path
+    match damage:
+        case "everything":
+            wipe(mirror, keep_folder=True)
+        case "objects":
+            wipe(mirror / "objects", keep_folder=True)
+        case name:
+            (mirror / name).write_text("\0")
+
+    workspace = await open_workspace(job_id="job-2")
+
+    assert (workspace.path / "README.md").read_text() == "hello\n"
+    assert git("status", "--porcelain", at=workspace.path) == ""
+
+
+async def test_kept_commits_outlive_the_mending_of_a_mirror(
+    origin: BareOrigin, open_workspace: Opens, confirm: Confirm
+) -> None:
+    origin.person_pushes({"other": "1\n"}, branch="other", start="main")
+    workspace = await open_workspace()
+    origin.person_pushes({"x": "theirs"}, branch="hotdesk/scott/t1", start="main")
+    (workspace.path / "x").write_text("ours")
+    commit = await workspace.commit("x", now=NOW)
+    with pytest.raises(MergeConflict) as caught:
+        await workspace.push(confirm=confirm)
+    mirror = workspace.mirror.path
+    # The object of a branch that is needed for nothing else.
+    other = origin.head("other")
+    git("unpack-objects", at=mirror, stdin=b"", check=False)
+    (mirror / "packed-refs").unlink(missing_ok=True)
+    (mirror / "refs/remotes/origin/other").write_text("1" * 40)
+
+    assert await workspace.mirror.mend()
+
+    assert git("rev-parse", caught.value.kept, at=mirror) == commit.id
+    assert git("rev-parse", "refs/remotes/origin/other", at=mirror) == other
+    assert (mirror.parent / "damaged.git").exists()
+
+
+async def test_a_sound_mirror_is_not_made_anew(open_workspace: Opens) -> None:
+    workspace = await open_workspace()
+    before = workspace.mirror.path.stat().st_ino
+
+    assert not await workspace.mirror.mend()
+
+    assert workspace.mirror.path.stat().st_ino == before
+
+
+async def test_a_failure_that_is_not_the_mirrors_is_not_hidden_by_mending(
+    tmp_path: Path, workspaces: Workspaces
+) -> None:
+    program = tmp_path / "git"
+    program.write_text('#!/bin/sh\n[ "$1" = read-tree ] && exit 9\nexec git "$@"\n')
+    program.chmod(0o755)
+    broken = replace(workspaces, git=Git(program=str(program)))
+
+    with pytest.raises(GitFailed, match="read-tree ended with 9"):
+        await broken.open(DESK, "t1", 1, job_id="j", now=NOW)
+
+    assert not (tmp_path / "root/amelia/damaged.git").exists()
+
+
+async def test_workers_that_need_the_mirror_at_once_wait_for_each_other(
+    tmp_path: Path, workspaces: Workspaces
+) -> None:
+    log = tmp_path / "log"
+    program = tmp_path / "upload-pack"
+    program.write_text(f'#!/bin/sh\necho in >> {log}\ngit-upload-pack "$@"\necho out >> {log}\n')
+    program.chmod(0o755)
+    config = (("remote.origin.uploadpack", str(program)),)
+    seen = replace(workspaces, git=Git(config=config))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(seen.published, DESK, "t1", "job")
+
+    assert log.read_text().split() == ["in", "out"] * 4
+
+
+async def test_packs_are_joined_and_old_kept_commits_forgotten_when_there_are_many(
+    origin: BareOrigin, workspaces: Workspaces, open_workspace: Opens
+) -> None:
+    workspace = await open_workspace()
+    (workspace.path / "x").write_text("never published")
+    commit = await workspace.commit("x", now=NOW)
+    mirror = workspace.mirror
+    await mirror.keep("refs/hotdesk/kept/old", origin.head("main"))
+    await mirror.keep("refs/hotdesk/kept/new", commit.id)
+    folder = mirror.path / "objects/17"
+    folder.mkdir(exist_ok=True)
+    for number in range(27):
+        (folder / f"{number:038x}").touch()
+    wipe(folder)
+
+    await mirror.tidy(kept_since=NOW)
+
+    kept = git("for-each-ref", "--format=%(refname)", "refs/hotdesk", at=mirror.path)
+    assert kept == "refs/hotdesk/kept/new"
+
+
+@pytest.fixture
+def web_origin(origin: BareOrigin) -> Iterator[tuple[str, list[str]]]:
+    """Serve the origin over HTTP to those who know the password; note who came."""
+    git("update-server-info", at=origin.path)
+    visits: list[str] = []
+    right = "Basic " + base64.b64encode(b"robot:pa55word").decode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            visits.append(self.headers.get("Authorization", ""))
+            path = origin.path / self.path.removeprefix("/x.git/").partition("?")[0]
+            status = 401 if visits[-1] != right else 200 if path.is_file() else 404
+            self.send_response(status)
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.end_headers()
+            if status == 200:
+                self.wfile.write(path.read_bytes())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    assert isinstance(server, socketserver.TCPServer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}/x.git", visits
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_a_password_opens_the_origin_and_stands_nowhere_afterwards(
+    tmp_path: Path, workspaces: Workspaces, web_origin: tuple[str, list[str]]
+) -> None:
+    address, visits = web_origin
+    origin = Origin.parse(f"http://robot:pa55word@{address}")
+    there = replace(
+        workspaces,
+        repositories={"amelia": Repository(origin=origin, base="main")},
+        git=Git(protocols=("http",)),
+    )
+
+    workspace = await there.open(DESK, "t1", 1, job_id="j", now=NOW)
+
+    assert (workspace.path / "README.md").exists()
+    assert set(visits) == {"Basic " + base64.b64encode(b"robot:pa55word").decode()}
+    files = [path for path in (tmp_path / "root").rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        assert b"pa55word" not in path.read_bytes()
+        assert b"cGE1NXdvcmQ" not in path.read_bytes()
+
+
+async def test_a_wrong_password_gives_the_attempt_back_and_is_not_repeated_to_anyone(
+    workspaces: Workspaces, web_origin: tuple[str, list[str]]
+) -> None:
+    address, _ = web_origin
+    origin = Origin.parse(f"http://robot:wr0ng@{address}")
+    there = replace(
+        workspaces,
+        repositories={"amelia": Repository(origin=origin, base="main")},
+        git=Git(protocols=("http",)),
+    )
+
+    with pytest.raises(OriginUnreachable) as caught:
+        await there.open(DESK, "t1", 1, job_id="j", now=NOW)
+
+    assert "wr0ng" not in str(caught.value)
+    assert base64.b64encode(b"robot:wr0ng").decode() not in str(caught.value)
