@@ -1,0 +1,1 @@
+"""How fast Hotdesk is, measured beside bare SQLite in the same run: ``python -m benchmarks``."""
