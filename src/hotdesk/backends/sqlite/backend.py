@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hotdesk.backends.sqlite import asking, claiming, running, submitting, sweeping
-from hotdesk.backends.sqlite.bell import POLL, Bell, SocketBell
+from hotdesk.backends.sqlite.bell import Bell, SocketBell
 from hotdesk.backends.sqlite.file import DatabaseFile, Transaction, from_us
 from hotdesk.backends.sqlite.records import SqliteRecords
 from hotdesk.desks import (
@@ -236,8 +236,8 @@ class SqliteBackend(SqliteRecords):
         self._bell.watch((row["id"], row["pid"]) for row in others)
         dead = [row["id"] for row in others if not self._bell.is_alive(row["id"])]
         if not dead:
-            for _ in range(max(1, math.ceil(span / POLL))):
-                if await self._bell.wait(worker_id, min(POLL, span)):
+            for _ in range(max(1, math.ceil(span / self._bell.poll))):
+                if await self._bell.wait(worker_id, min(self._bell.poll, span)):
                     break
                 if self._file.others_mark() != mark:
                     return

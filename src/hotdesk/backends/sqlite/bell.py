@@ -19,8 +19,6 @@ import anyio
 
 from hotdesk.desks import Interrupt, InterruptReason
 
-# How often a waiter looks by itself, for whom no bell rang.
-POLL = timedelta(milliseconds=250)
 WORKER = "w-"
 LISTENER = "l-"
 # Interrupts kept for a worker that reads none; older ones are in the record anyway.
@@ -29,6 +27,11 @@ UNREAD_MAX = 64
 
 class Bell(Protocol):
     """How one process rings, waits, and learns who has died."""
+
+    @property
+    def poll(self) -> timedelta:
+        """How often a waiter looks by itself, in case that a ring was lost."""
+        ...
 
     def ring(self, worker_id: str, interrupt: Interrupt | None) -> bool:
         """Wake a worker; ``False`` proves that its process is gone."""
@@ -83,21 +86,24 @@ class Bell(Protocol):
         ...
 
 
-class _Seat:
+class Seat:
     """One name under which this process can be woken."""
 
     def __init__(self) -> None:
+        """Nobody has rung yet."""
         self.rung = anyio.Event()
         self.unread: list[Interrupt] = []
         self.interrupted = anyio.Event()
 
     def wake(self, interrupt: Interrupt | None) -> None:
+        """Take note of a ring, and of the interrupt that came with it."""
         self.rung.set()
         if interrupt is not None:
             self.unread = [*self.unread[-UNREAD_MAX:], interrupt]
             self.interrupted.set()
 
     async def wait(self, span: timedelta) -> bool:
+        """Wait for a ring, but not longer than *span*; whether one came."""
         rung = self.rung
         with anyio.move_on_after(span.total_seconds()):
             await rung.wait()
@@ -106,6 +112,7 @@ class _Seat:
         return rung.is_set()
 
     async def interrupts(self) -> AsyncIterator[Interrupt]:
+        """The interrupts as they come; those that came before are first."""
         while True:
             await self.interrupted.wait()
             self.interrupted = anyio.Event()
@@ -117,6 +124,8 @@ class _Seat:
 class SocketBell:
     """The bell between processes: datagram sockets in ``<file>-bell/``."""
 
+    poll = timedelta(milliseconds=250)
+
     def __init__(self, file: Path) -> None:
         """Use the folder beside *file*, readable for its owner only."""
         self._folder = file.with_name(file.name + "-bell")
@@ -124,7 +133,7 @@ class SocketBell:
         # A socket's path is at most 107 bytes; through this descriptor it is always short.
         self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._seats: dict[str, tuple[_Seat, socket.socket]] = {}
+        self._seats: dict[str, tuple[Seat, socket.socket]] = {}
         self._watched: dict[str, int] = {}
         self._dead: set[str] = set()
         self._listeners: list[str] = []
@@ -240,7 +249,7 @@ class SocketBell:
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             own.bind(self._address(name))
-            seat = _Seat()
+            seat = Seat()
             asyncio.get_running_loop().add_reader(own, _receive, own, seat)
         except BaseException:
             own.close()
@@ -278,7 +287,7 @@ class SocketBell:
             os.unlink(name, dir_fd=self._folder_fd)
 
 
-def _receive(own: socket.socket, seat: _Seat) -> None:
+def _receive(own: socket.socket, seat: Seat) -> None:
     # Bounded: a flood must not keep the loop from its other work.
     for _ in range(UNREAD_MAX):
         try:

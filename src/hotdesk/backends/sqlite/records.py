@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hotdesk.backends.sqlite import claiming
-from hotdesk.backends.sqlite.bell import POLL, Bell
+from hotdesk.backends.sqlite.bell import Bell
 from hotdesk.backends.sqlite.file import DatabaseFile, Row, Transaction, from_us, to_us
 from hotdesk.backends.sqlite.rows import (
     desk_status_of,
@@ -187,11 +187,11 @@ class SqliteRecords:
 
     async def changed(self, seen: int | None, *, wait: timedelta) -> int:
         """Wait until something was written after the mark *seen*, at most *wait*."""
-        for _ in range(max(1, math.ceil(wait / POLL))):
+        for _ in range(max(1, math.ceil(wait / self._bell.poll))):
             mark = self._file.change_mark()
             if mark != seen:
                 return mark
-            await self._bell.listen(min(POLL, wait))
+            await self._bell.listen(min(self._bell.poll, wait))
         return self._file.change_mark()
 
     async def thread_of_mail(self, message_id: str) -> tuple[Desk, str] | None:

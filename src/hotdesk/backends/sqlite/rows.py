@@ -39,7 +39,9 @@ def origin_of(text: str) -> Origin:
 
 def result_text(result: Result | None) -> str | None:
     """What is stored of a result."""
-    return None if result is None else json.dumps(asdict(result))
+    if result is None:
+        return None
+    return json.dumps({"text": result.text, "commit": result.commit, "changes": result.changes})
 
 
 def result_of(text: str | None) -> Result | None:
