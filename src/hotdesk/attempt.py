@@ -1,6 +1,6 @@
 """One attempt as its handler sees it: the interrupt, partial work, the log."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import anyio
@@ -56,13 +56,16 @@ class AttemptContext:
         stop: Stop,
         backend: Backend,
         clock: Clock,
+        *,
         on_log: Callable[[], None],
+        confirm: Callable[[], Awaitable[None]],
     ) -> None:
         self._delivery = delivery
         self._stop = stop
         self._backend = backend
         self._clock = clock
         self._on_log = on_log
+        self._confirm = confirm
         self._unwritten: list[str] = []
         self._unwritten_size = 0
         self._logged = 0
@@ -103,6 +106,14 @@ class AttemptContext:
         self._on_log()
         if self._unwritten_size >= FLUSH_AT:
             await self.flush()
+
+    async def confirm(self) -> None:
+        """Prove, by renewing it, that the claim still holds.
+
+        Raises:
+            ClaimLost: Another worker holds the desk, or may hold it; stop.
+        """
+        await self._confirm()
 
     async def flush(self) -> None:
         """Write what was logged so far."""

@@ -436,6 +436,14 @@ class Context(Protocol):
         """Add to the job's log. Beyond the log's bound the text is dropped, with a note."""
         ...
 
+    async def confirm(self) -> None:
+        """Prove, by renewing it, that the claim still holds; just before a change outside.
+
+        Raises:
+            ClaimLost: Another worker holds the desk, or may hold it; stop.
+        """
+        ...
+
 
 class Interruption(Protocol):
     """Whether, and why, an attempt should stop."""
@@ -492,7 +500,7 @@ class Runner(Protocol):
         """Save what a stopped attempt has done so far."""
         ...
 
-    async def publish(self, delivery: Delivery, result: Result) -> Result:
+    async def publish(self, delivery: Delivery, result: Result, context: Context) -> Result:
         """Make the finished work visible; from here the outcome stands.
 
         Raises:

@@ -116,8 +116,15 @@ class Session:
         if running is not None and context is not None and interrupt.send_id == running.job.send_id:
             context.interrupted.ask(interrupt)
 
-    def _note_log(self) -> None:
+    def _logged_something(self) -> None:
         self._logged.set()
+
+    async def _confirm(self) -> None:
+        """Renew the lease until that was answered, or it has ended."""
+        pause = RETRY_FIRST
+        while await self._beat() is None:
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, RETRY_MAX)
 
     # ------------------------------------------------------------- beside the jobs
 
@@ -287,7 +294,8 @@ class Session:
             Stop(scope, self._limits.grace),
             self._backend,
             self._clock,
-            self._note_log,
+            on_log=self._logged_something,
+            confirm=self._confirm,
         )
         self._delivery, self._context = delivery, context
         try:
@@ -323,7 +331,7 @@ class Session:
         result = result or Result()
         if self._runner.publishes:
             await self._seal(delivery)
-            result = await self._runner.publish(delivery, result)
+            result = await self._runner.publish(delivery, result, context)
         return Outcome.succeeded(result)
 
     async def _seal(self, delivery: Delivery) -> None:

@@ -44,9 +44,9 @@ class FunctionRunner:
     async def keep(self, delivery: Delivery, context: Context) -> None:
         """Nothing: the handler saved what it wanted to keep."""
 
-    async def publish(self, delivery: Delivery, result: Result) -> Result:
+    async def publish(self, delivery: Delivery, result: Result, context: Context) -> Result:
         """Nothing beyond the result itself."""
-        del delivery
+        del delivery, context
         return result
 
     async def leave(self, claim: Claim) -> None:
