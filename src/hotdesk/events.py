@@ -7,7 +7,6 @@ carries an instruction, the text of a mail, a secret or a task token.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,11 +24,8 @@ class Event:
 
     def details(self) -> dict[str, Json]:
         """The fields beyond the common three, as plain JSON values."""
-        return {
-            f.name: _plain(getattr(self, f.name))
-            for f in dataclasses.fields(self)
-            if f.name not in ("desk", "job_id", "generation")
-        }
+        # The slots of a class are the fields that it adds to those of its base.
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,10 +129,8 @@ def view(tx: Transaction, desk: Row, worker_id: str, limits: Limits) -> DeskView
 
 def newer(tx: Transaction, desk_id: int, entry: Entry) -> list[Entry]:
     """Pending jobs that may stop *entry*: one of each kind is enough for the rules."""
-    found = tx.one("newer_of_thread", desk=desk_id, thread=entry.thread, order=entry.order)
-    if found is None:
-        found = tx.one("newer_of_desk", desk=desk_id, thread=entry.thread, order=entry.order)
-    return [] if found is None else [entry_of(found)]
+    found = tx.all("newer", desk=desk_id, thread=entry.thread, order=entry.order)
+    return [entry_of(row) for row in found]
 
 
 def release(tx: Transaction, claim: Claim, *, done: int) -> bool:

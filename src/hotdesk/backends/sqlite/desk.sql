@@ -83,7 +83,8 @@ UPDATE desk SET
     active_since = NULL,
     active_expires = NULL,
     active_ending = 0
-WHERE id = :desk;
+WHERE id = :desk
+RETURNING *;
 
 -- name: count_pending
 UPDATE desk SET

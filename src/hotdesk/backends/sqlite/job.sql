@@ -14,21 +14,24 @@ WHERE job.desk = :desk AND job.state IN ('queued', 'running')
 ORDER BY job.place
 LIMIT 1;
 
--- name: newer_of_thread
--- One is enough: each of them folds the older job in.
-SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
-FROM job INDEXED BY job_folding
-WHERE desk = :desk AND thread = :thread AND "order" > :order
-    AND state IN ('queued', 'running') AND interrupt <> 'never' AND cancelled = 0
-LIMIT 1;
-
--- name: newer_of_desk
--- One of another thread is enough, so two rows: one of them may be of the same thread.
-SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
-FROM job INDEXED BY job_preempting
-WHERE desk = :desk AND "order" > :order AND thread <> :thread
-    AND state = 'queued' AND interrupt = 'desk' AND send = 1 AND cancelled = 0
-LIMIT 1;
+-- name: newer
+-- One of each kind is enough: each of the same thread folds the older job in, and each
+-- of another one preempts it.
+SELECT * FROM (
+    SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
+    FROM job INDEXED BY job_folding
+    WHERE desk = :desk AND thread = :thread AND "order" > :order
+        AND state IN ('queued', 'running') AND interrupt <> 'never' AND cancelled = 0
+    LIMIT 1
+)
+UNION ALL
+SELECT * FROM (
+    SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
+    FROM job INDEXED BY job_preempting
+    WHERE desk = :desk AND "order" > :order AND thread <> :thread
+        AND state = 'queued' AND interrupt = 'desk' AND send = 1 AND cancelled = 0
+    LIMIT 1
+);
 
 -- name: folded
 -- What this job continues: interrupted since the last success of the thread. A job
@@ -42,7 +45,8 @@ ORDER BY "order";
 UPDATE job SET
     state = 'running', attempt = :attempt, started_at = :now, worker = :worker,
     generation = :generation, deliveries = deliveries + 1
-WHERE seq = :seq;
+WHERE seq = :seq
+RETURNING *;
 
 -- name: back_to_queue
 UPDATE job SET state = 'queued' WHERE id = :job AND state = 'running';

@@ -1,6 +1,7 @@
 """One job at a desk: hand over, keep partial work, seal, settle."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 
 from hotdesk.backends.sqlite.claiming import held, held_active, newer, view
@@ -10,6 +11,7 @@ from hotdesk.desks import (
     Claim,
     Delivery,
     DeskView,
+    Entry,
     Interrupted,
     InterruptPolicy,
     JobState,
@@ -71,7 +73,7 @@ def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Deliv
         )
         if decision is Decision.RUN:
             return _start(tx, claim, desk, head)
-        _apply(
+        desk = _apply(
             tx,
             desk,
             head,
@@ -79,7 +81,6 @@ def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Deliv
             error=_why(decision, head),
             settled=head["settled"],
         )
-        desk = tx.row("desk_by_id", desk=desk["id"])
     return None
 
 
@@ -94,8 +95,8 @@ def settle(
     desk = held_active(tx, delivery)
     assert row is not None, "a running job is not removed"
     entry = entry_of(row)
-    after = settlement(entry, outcome, newer(tx, desk["id"], entry), limits)
-    _apply(
+    after = settlement(entry, outcome, _newer_if_asked(tx, desk, entry), limits)
+    desk = _apply(
         tx,
         desk,
         row,
@@ -104,9 +105,12 @@ def settle(
         error=outcome.error,
         settled=row["deliveries"],
     )
-    if not and_next:
-        return None
-    return hand_over(tx, delivery.claim, tx.row("desk_by_id", desk=desk["id"]), limits)
+    return hand_over(tx, delivery.claim, desk, limits) if and_next else None
+
+
+def _newer_if_asked(tx: Transaction, desk: Row, entry: Entry) -> Iterator[Entry]:
+    # What succeeded or failed for good ends, whatever is newer.
+    yield from newer(tx, desk["id"], entry)
 
 
 def save_partial(tx: Transaction, delivery: Delivery, partial: Json, commit: str) -> None:
@@ -150,7 +154,7 @@ def end_unstarted(tx: Transaction, desk: Row, job: Row, state: JobState) -> None
 
 def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
     attempt = head["attempt"] + 1
-    tx.run(
+    started = tx.row(
         "start",
         seq=head["seq"],
         attempt=attempt,
@@ -177,8 +181,7 @@ def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
             folded=len(folded),
         )
     )
-    job = job_of(tx.row("job_by_id", job=head["id"]), claim.desk)
-    return Delivery(claim=claim, job=job, folded=folded)
+    return Delivery(claim=claim, job=job_of(started, claim.desk), folded=folded)
 
 
 def _folded(tx: Transaction, job: Row, success: int) -> tuple[Interrupted, ...]:
@@ -208,9 +211,10 @@ def _apply(
     result: Result | None = None,
     error: str,
     settled: int,
-) -> None:
+) -> Row:
+    """Write what follows into both records; return the desk's."""
     place = _write(tx, desk, job, after, result=result, error=error, settled=settled)
-    tx.run(
+    return tx.row(
         "deactivate",
         desk=desk["id"],
         pending=desk["pending"] - after.state.is_ended,
