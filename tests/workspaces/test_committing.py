@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hotdesk.workspaces import Identity, TooMuchToCommit, Workspace, WorkspaceLost
+from hotdesk.workspaces import GitFailed, Identity, TooMuchToCommit, Workspace, WorkspaceLost
 from hotdesk.workspaces.snapshot import COMMIT_FILES_MAX, FILE_BYTES_MAX, Snapshot
 from tests.workspaces.conftest import NOW, Opens
 from tests.workspaces.origins import BareOrigin, git, wipe
@@ -174,6 +176,18 @@ async def test_pipes_and_sockets_are_not_waited_for_and_not_committed(
     commit = await workspace.commit("x", now=NOW)
 
     assert set(names(workspace, commit.id)) == {"src/header.css"}
+
+
+async def test_a_pipe_where_git_looks_for_patterns_fails_the_attempt_in_time(
+    open_workspace: Opens,
+) -> None:
+    workspace = await open_workspace()
+    os.mkfifo(workspace.path / ".gitignore")
+    git = replace(workspace.mirror.git, short_time=timedelta(seconds=0.3))
+    workspace.mirror = replace(workspace.mirror, git=git)
+
+    with pytest.raises(GitFailed, match="took longer"):
+        await workspace.commit("x", now=NOW)
 
 
 async def test_a_file_that_is_too_large_is_left_out_and_named(open_workspace: Opens) -> None:

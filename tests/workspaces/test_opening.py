@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from hotdesk.desks import Desk
 from hotdesk.errors import ClaimLost, ConfigError, NotFound, Rejected
 from hotdesk.workspaces import Origin, OriginUnreachable, Repository, Workspaces
 from tests.workspaces.conftest import DESK, NOW, Opens
@@ -191,8 +192,10 @@ async def test_a_clone_belongs_to_the_agents_user_and_what_the_worker_knows_does
 async def test_the_agents_user_can_work_in_the_clone_and_not_beside_it(
     passable: Path, workspaces: Workspaces
 ) -> None:
+    umask = os.umask(0o077)
     there = replace(workspaces, root=passable / "root")
     workspace = await there.open(DESK, "t1", 1, job_id="j", now=NOW, owner_uid=AGENT_UID)
+    os.umask(umask)
 
     here = workspace.path
     worked = as_agent(
@@ -204,6 +207,20 @@ async def test_the_agents_user_can_work_in_the_clone_and_not_beside_it(
     assert worked.returncode == 0, worked.stderr
     assert spied.returncode != 0
     assert wrote.returncode != 0
+
+
+async def test_no_name_of_a_person_or_a_thread_closes_the_way_to_a_clone(
+    tmp_path: Path, workspaces: Workspaces
+) -> None:
+    repositories = {"state": workspaces.repositories["amelia"]}
+    there = replace(workspaces, repositories=repositories)
+
+    workspace = await there.open(Desk("state", "state"), "state", 1, job_id="j", now=NOW)
+
+    above = [*workspace.path.relative_to(tmp_path).parents][:-1]
+    assert [(tmp_path / folder).stat().st_mode & 0o777 for folder in above] == [0o711] * 5
+    assert workspace.room.state.parents[2].name == "state"
+    assert workspace.room.state.parents[1].stat().st_mode & 0o777 == 0o711
 
 
 async def test_a_hard_link_to_a_file_of_somebody_else_is_not_given_to_the_agent(

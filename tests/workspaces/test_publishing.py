@@ -410,6 +410,20 @@ async def test_commits_of_another_hotdesk_that_reached_the_base_do_not_count(
     assert titles(origin)[:2] == ["Write 2", "Write 1"]
 
 
+async def test_a_later_generation_of_another_desk_on_the_branch_does_not_count(
+    origin: BareOrigin, open_workspace: Opens, confirm: Confirm
+) -> None:
+    foreign = "x\n\nHotdesk-Desk: amelia#zoe\nHotdesk-Generation: 999"
+    workspace = await open_workspace(1)
+    await work(workspace, "1")
+    origin.person_pushes({"x": "1\n"}, branch=BRANCH, start="main", message=foreign)
+
+    await workspace.push(confirm=confirm)
+    await open_workspace(1)
+
+    assert titles(origin) == ["Write 1", "x", "by hand"]
+
+
 # What was published before.
 
 
@@ -604,6 +618,21 @@ async def test_a_branch_that_moves_all_the_time_is_given_up_after_a_few_pushes(
 
     assert len(pushes) == 4
     assert git("rev-parse", kept_ref("job-1"), at=workspace.mirror.path) == commit
+
+
+async def test_a_server_that_dies_in_the_middle_of_a_push_is_no_refusal(
+    tmp_path: Path, origin: BareOrigin, workspaces: Workspaces, confirm: Confirm
+) -> None:
+    program = tmp_path / "receive-pack"
+    program.write_text('#!/bin/sh\ngit-receive-pack "$@" < /dev/null\nhead -c 100 > /dev/null\n')
+    program.chmod(0o755)
+    config = (("remote.origin.receivepack", str(program)),)
+    there = replace(workspaces, git=replace(workspaces.git, config=config))
+    workspace = await there.open(DESK, "t1", 1, job_id="job-1", now=NOW)
+    await work(workspace, "1")
+
+    with pytest.raises(OriginUnreachable):
+        await workspace.push(confirm=confirm)
 
 
 async def test_commits_wait_in_the_mirror_while_the_origin_is_away_and_go_out_later(

@@ -24,8 +24,8 @@ _COMMITS_MAX = 1000
 _TAKEOVERS_MAX = 10
 # How servers say that the branch moved, or was being moved, at that instant.
 _RACE = re.compile(
-    r"stale info|cannot lock ref|failed to (?:update|lock|push some refs to ref)|fetch first"
-    r"|non-fast-forward|incorrect old value|already exists",
+    r"stale info|cannot lock ref|failed to (?:update|lock) ref|fetch first|non-fast-forward"
+    r"|incorrect old value|reference already exists",
     re.IGNORECASE,
 )
 

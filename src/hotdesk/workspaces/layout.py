@@ -166,14 +166,16 @@ def kept_ref(job_id: str) -> str:
 
 def _make(folder: Path, *, below: Path) -> None:
     for _ in range(_ROUNDS_MAX):
-        below.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            below.mkdir(parents=True)
+            below.chmod(_MODE_PASS_THROUGH)
         # Another worker may remove a folder that is empty still: then once more.
         with contextlib.suppress(FileNotFoundError):
             for parent in reversed(folder.relative_to(below).parents[:-1]):
                 with contextlib.suppress(FileExistsError):
                     (below / parent).mkdir()
                     # Not given to mkdir, as the umask would take from it.
-                    is_private = parent.name == "state"
+                    is_private = parent.parts[1:] == ("state",)
                     (below / parent).chmod(_MODE_PRIVATE if is_private else _MODE_PASS_THROUGH)
             folder.mkdir(mode=_MODE_PRIVATE, exist_ok=True)
             return

@@ -99,7 +99,7 @@ class Mirror:
 
     async def entries(self, *arguments: str, at: Place) -> list[bytes]:
         """Run a git command that prints entries ended by NUL, and return them."""
-        said = await self.git.run(*arguments, at=at, is_long=True)
+        said = await self.git.run(*arguments, at=at)
         return said.output.split(b"\0")[:-1]
 
     async def head(self, branch: str) -> str:
@@ -203,9 +203,12 @@ class Mirror:
         if said.status == 0:
             return ""
         refused = [line for line in said.text.splitlines() if line.startswith("!")]
+        if not any("rejected]" in line for line in refused):
+            # A server that dies half-way makes git end with 1, as a refusal does.
+            raise OriginUnreachable(said.errors)
         why = [redact(line.rpartition("\t")[2]) for line in refused]
         why += [line for line in said.errors.splitlines() if line.startswith("remote:")]
-        return "; ".join(why) or said.errors or "no reason was given"
+        return "; ".join(why)
 
     async def keep(self, ref: str, commit: str) -> None:
         """Keep *commit* under a ref here, so that nothing of it is lost."""
