@@ -1,0 +1,50 @@
+"""What an agent is told of its job beside the instruction, and what it may answer.
+
+The job file is JSON that only Hotdesk writes; the answer file is the agent's, so it
+is read as something hostile: no links, no devices, a bounded number of bytes.
+"""
+
+import json
+import os
+import stat
+from dataclasses import asdict
+from pathlib import Path
+
+from hotdesk.desks import Delivery
+from hotdesk.ports import Context
+
+JOB_FILE = "job.json"
+RESULT_FILE = "result.txt"
+RESULT_BYTES_MAX = 100_000
+
+
+def description(delivery: Delivery, context: Context) -> bytes:
+    """The job as an agent may know it: what is asked, and what was begun before."""
+    job = delivery.job
+    told = {
+        "id": job.id,
+        "desk": str(job.desk),
+        "thread": job.thread,
+        "attempt": job.attempt,
+        "instruction": job.instruction,
+        "source": job.origin.source,
+        "attachments": list(job.origin.attachments),
+        "folded": [asdict(each) for each in context.folded],
+        "partial": context.partial,
+        "partial_commit": job.partial_commit,
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1).encode()
+
+
+def answer(home: Path) -> str:
+    """What the agent wrote into the answer file; empty when there is none worth reading."""
+    try:
+        # Not through a link, and not waiting for the other end of a named pipe.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        file = os.open(home / RESULT_FILE, flags)
+    except OSError:
+        return ""
+    with os.fdopen(file, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return ""
+        return opened.read(RESULT_BYTES_MAX).decode(errors="replace").strip()

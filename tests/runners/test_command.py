@@ -1,0 +1,263 @@
+"""Programs as agents: a worker, real git, real processes, from instruction to commit."""
+
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import pytest
+
+import hotdesk
+from hotdesk import Client, Desk, Job, JobState
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.clock import SystemClock
+from hotdesk.confinement import find_confinement
+from hotdesk.lifecycle import Limits
+from hotdesk.ports import WorkerCard
+from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
+from hotdesk.session import WorkerLimits
+from hotdesk.worker import Worker
+from hotdesk.workspaces import Confirm, Origin, Repository, Workspaces
+from tests.workspaces.origins import BareOrigin, git
+
+pytestmark = pytest.mark.anyio
+SOON = 15.0
+Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the agents' user can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture
+def origin(folder: Path) -> BareOrigin:
+    """A repository with a first commit."""
+    made = BareOrigin.make(folder / "origin.git")
+    made.person_pushes({"index.html": "<h1>hello</h1>\n"})
+    return made
+
+
+@pytest.fixture
+def workspaces(folder: Path, origin: BareOrigin) -> Workspaces:
+    """The workspaces of the worker."""
+    return Workspaces(
+        root=folder / "workspaces",
+        repositories={"amelia": Repository(origin=Origin.parse(origin.url))},
+    )
+
+
+@pytest.fixture
+def confirm() -> Confirm:
+    """The proof of a claim that nobody contests."""
+
+    async def held() -> None:
+        return None
+
+    return held
+
+
+@pytest.fixture
+def serve(folder: Path, workspaces: Workspaces) -> Serve:
+    """Run a worker whose agent is a shell script, and give a client."""
+
+    @asynccontextmanager
+    async def serve(script: str, limits: WorkerLimits | None = None) -> AsyncIterator[Client]:
+        clock = SystemClock()
+        path = folder / "hotdesk.db"
+        backend = SqliteBackend(path, clock, limits=Limits(backoff=timedelta(0)))
+        runner = CommandRunner(
+            {"amelia": Agent(argv=("sh", "-c", script), env={"COLOUR": "blue"})},
+            workspaces,
+            find_confinement().best,
+            AgentWalls(
+                homes=folder / "homes",
+                hidden=(path,),
+                grace=timedelta(seconds=2),
+            ),
+            clock,
+        )
+        worker = Worker(WorkerCard(id="w1", pid=os.getpid()), backend, runner, clock, limits)
+        url = f"sqlite:///{path}"
+        async with hotdesk.connect(url) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(worker.run)
+            yield client
+            await worker.drain()
+        await backend.close()
+
+    return serve
+
+
+def shown(origin: BareOrigin, what: str) -> str:
+    """A commit or file of the origin, as git shows it."""
+    return git("show", what, at=origin.path)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def working_in(folder: Path) -> list[str]:
+    """The processes whose current folder lies in *folder*."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(process.joinpath("cwd").readlink()).startswith(str(folder)):
+                found.append(process.name)
+    return found
+
+
+async def logged(client: Client, job: Job, text: str) -> None:
+    """Wait until the job's log has *text*."""
+    with anyio.fail_after(SOON):
+        while text not in "".join(chunk.text for chunk in await client.log(job.id)):
+            with suppress(TimeoutError):
+                await client.result(job.id, timeout=0.05)
+
+
+async def test_what_a_program_leaves_is_committed_and_pushed_to_the_branch_of_its_thread(
+    serve: Serve, origin: BareOrigin
+) -> None:
+    script = 'sed -i "s/hello/$(cat)/" index.html; echo working; echo "$COLOUR" > colour'
+    async with serve(script) as client:
+        job = await client.submit("amelia/scott", "welcome", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+        log = "".join(chunk.text for chunk in await client.log(job.id))
+
+    assert done.state is JobState.SUCCEEDED, done.text
+    assert done.result is not None
+    assert done.result.changes == ("colour +1 -0", "index.html +1 -1")
+    assert shown(origin, "hotdesk/scott/t1:index.html") == "<h1>welcome</h1>"
+    assert shown(origin, "hotdesk/scott/t1:colour") == "blue"
+    head = git("rev-parse", "hotdesk/scott/t1", at=origin.path)
+    assert done.result.commit == head
+    assert f"Hotdesk-Job: {job.id}" in shown(origin, "hotdesk/scott/t1")
+    assert log == "working\n"
+    assert done.text == "working"
+
+
+async def test_a_program_that_changes_nothing_pushes_nothing(
+    serve: Serve, origin: BareOrigin
+) -> None:
+    async with serve("echo nothing to do") as client:
+        job = await client.submit("amelia/scott", "look", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.text) == (JobState.SUCCEEDED, "nothing to do")
+    assert done.result is not None
+    assert done.result.commit == ""
+    assert git("branch", "--list", "hotdesk/*", at=origin.path) == ""
+
+
+async def test_an_interrupted_program_leaves_a_partial_commit_that_the_next_one_starts_from(
+    serve: Serve, origin: BareOrigin
+) -> None:
+    script = """
+    read line; echo "$line" >> done.txt; cp "$HOTDESK_JOB_FILE" told.json
+    case "$line" in slow*)
+        trap 'echo stopping; exit 0' INT; echo begun
+        while :; do sleep 0.05; done;;
+    esac
+    echo finished > "$HOTDESK_RESULT_FILE"
+    """
+    async with serve(script) as client:
+        first = await client.submit("amelia/scott", "slow one", thread="t1")
+        await logged(client, first, "begun")
+        second = await client.submit("amelia/scott", "correction", thread="t1")
+        done = await client.result(second.id, timeout=SOON)
+        preempted = await client.job(first.id)
+
+    assert (done.state, done.text) == (JobState.SUCCEEDED, "finished")
+    assert shown(origin, "hotdesk/scott/t1:done.txt") == "slow one\ncorrection"
+    told = json.loads(shown(origin, "hotdesk/scott/t1:told.json"))
+    assert [each["instruction"] for each in told["folded"]] == ["slow one"]
+    assert told["folded"][0]["partial_commit"] == preempted.partial_commit
+    assert preempted.state is JobState.PREEMPTED
+    assert "Hotdesk-Partial: true" in shown(origin, preempted.partial_commit)
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "text"),
+    [
+        ("echo cannot; exit 3", JobState.DEAD, "sh failed (exit status 3): cannot"),
+        ("exit 75", JobState.DEAD, "sh asks to be run again (exit status 75): "),
+        ("ln -s /etc/shadow $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),
+        ("mkfifo $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),
+    ],
+)
+async def test_a_program_ends_its_job_by_exit_status_and_output(
+    serve: Serve, script: str, state: JobState, text: str
+) -> None:
+    async with serve(script) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.text) == (state, text)
+
+
+async def test_a_job_whose_commit_is_on_its_branch_is_not_run_again(
+    serve: Serve, workspaces: Workspaces, confirm: Confirm
+) -> None:
+    # As if the worker had been lost between the push and the settling.
+    now = SystemClock().now()
+    desk = Desk("amelia", "scott")
+    workspace = await workspaces.open(desk, "t1", 1, job_id="j1", now=now)
+    (workspace.path / "done").touch()
+    await workspace.commit("do it", now=now)
+    pushed = await workspace.push(confirm=confirm)
+
+    async with serve("touch done-again") as client:
+        job = await client.submit(desk, "do it", thread="t1", id="j1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.result is not None
+    assert (done.state, done.result.commit) == (JobState.SUCCEEDED, pushed)
+    assert done.text == "This was done before a worker was lost."
+
+
+async def test_a_project_that_is_not_configured_fails_its_job_with_the_next_step(
+    serve: Serve,
+) -> None:
+    async with serve("true") as client:
+        job = await client.submit("nowhere/scott", "try")
+        failed = await client.result(job.id, timeout=SOON)
+
+    assert failed.state is JobState.FAILED
+    assert "[projects.nowhere]" in failed.text
+
+
+async def test_an_origin_that_is_away_gives_the_attempt_back(
+    serve: Serve, origin: BareOrigin
+) -> None:
+    away = origin.path.with_name("away.git")
+    origin.path.rename(away)
+    async with serve("echo x > x") as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        with anyio.fail_after(SOON):
+            async for event in client.events(after=""):
+                if event.kind == "AttemptGivenBack":
+                    break
+        away.rename(origin.path)
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.attempt) == (JobState.SUCCEEDED, 1)
+    assert done.given_back > 0
+
+
+async def test_nothing_of_an_attempt_is_left_but_the_clone_of_its_thread(
+    serve: Serve, folder: Path
+) -> None:
+    async with serve("(setsid sleep 1000 &) ; echo $$ > pid; touch $HOME/mine") as client:
+        job = await client.submit("amelia/scott", "leave something", thread="t1")
+        await client.result(job.id, timeout=SOON)
+
+    assert files_below(folder / "homes") == []
+    assert working_in(folder) == []
