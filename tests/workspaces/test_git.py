@@ -204,6 +204,7 @@ def test_credentials_in_an_address_become_a_header_for_that_host_only() -> None:
             # "me@x:s/cret", encoded.
             "Authorization: Basic bWVAeDpzL2NyZXQ=",
         ),
+        ("http.https://git.example.org:8443/.followRedirects", "false"),
     ]
     assert "cret" not in repr(origin)
 

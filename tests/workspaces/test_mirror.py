@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import socketserver
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -159,6 +159,28 @@ async def test_packs_are_joined_and_old_kept_commits_forgotten_when_there_are_ma
     assert kept == "refs/hotdesk/kept/new"
 
 
+@contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """Answer GET requests on a free port; yield the server's address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture
 def web_origin(origin: BareOrigin) -> Iterator[tuple[str, list[str]]]:
     """Serve the origin over HTTP to those who know the password; note who came."""
@@ -166,29 +188,19 @@ def web_origin(origin: BareOrigin) -> Iterator[tuple[str, list[str]]]:
     visits: list[str] = []
     right = "Basic " + base64.b64encode(b"robot:pa55word").decode()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            visits.append(self.headers.get("Authorization", ""))
-            path = origin.path / self.path.removeprefix("/x.git/").partition("?")[0]
-            status = 401 if visits[-1] != right else 200 if path.is_file() else 404
-            self.send_response(status)
-            if status == 401:
-                self.send_header("WWW-Authenticate", 'Basic realm="x"')
-            self.end_headers()
-            if status == 200:
-                self.wfile.write(path.read_bytes())
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        visits.append(request.headers.get("Authorization", ""))
+        path = origin.path / request.path.removeprefix("/x.git/").partition("?")[0]
+        status = 401 if visits[-1] != right else 200 if path.is_file() else 404
+        request.send_response(status)
+        if status == 401:
+            request.send_header("WWW-Authenticate", 'Basic realm="x"')
+        request.end_headers()
+        if status == 200:
+            request.wfile.write(path.read_bytes())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    assert isinstance(server, socketserver.TCPServer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}/x.git", visits
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(answer) as address:
+        yield f"{address}/x.git", visits
 
 
 async def test_a_password_opens_the_origin_and_stands_nowhere_afterwards(
@@ -229,3 +241,28 @@ async def test_a_wrong_password_gives_the_attempt_back_and_is_not_repeated_to_an
 
     assert "wr0ng" not in str(caught.value)
     assert base64.b64encode(b"robot:wr0ng").decode() not in str(caught.value)
+
+
+async def test_a_password_is_not_carried_to_where_a_redirect_leads(
+    workspaces: Workspaces, web_origin: tuple[str, list[str]]
+) -> None:
+    elsewhere, visits = web_origin
+
+    def redirect(request: BaseHTTPRequestHandler) -> None:
+        path = request.path.removeprefix("/x.git")
+        request.send_response(302)
+        request.send_header("Location", f"http://{elsewhere}{path}")
+        request.end_headers()
+
+    with serving(redirect) as address:
+        there = replace(
+            workspaces,
+            repositories={
+                "amelia": Repository(origin=Origin.parse(f"http://robot:pa55word@{address}/x.git"))
+            },
+            git=Git(protocols=("http",)),
+        )
+        with pytest.raises(OriginUnreachable):
+            await there.open(DESK, "t1", 1, job_id="j", now=NOW)
+
+    assert visits == []

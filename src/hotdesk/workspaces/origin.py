@@ -56,9 +56,10 @@ class Origin:
         settings = [("remote.origin.url", self.url)]
         if self.authorization:
             parts = urlsplit(self.url)
-            # Bound to the host, so that a redirect to another one does not carry it there.
-            name = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
-            settings.append((name, self.authorization))
+            here = f"http.{parts.scheme}://{parts.netloc}/"
+            settings.append((f"{here}.extraHeader", self.authorization))
+            # After a redirect git would send the header to wherever that leads.
+            settings.append((f"{here}.followRedirects", "false"))
         return settings
 
 
