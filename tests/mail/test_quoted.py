@@ -99,7 +99,10 @@ def test_an_instruction_is_not_taken_for_a_quote_or_a_signature(text: str) -> No
     ],
 )
 @pytest.mark.parametrize("is_reply", [True, False])
-def test_a_signature_that_is_surely_one_is_removed(signature: str, is_reply: bool) -> None:  # noqa: FBT001
+def test_a_signature_that_is_surely_one_is_removed(
+    signature: str,
+    is_reply: bool,  # noqa: FBT001 - pytest passes it by name
+) -> None:
     assert new_text(f"Make it blue.\n\n{signature}\n", is_reply=is_reply) == "Make it blue."
 
 
@@ -109,7 +112,10 @@ lines = st.sampled_from(
 
 
 @given(st.lists(lines | st.text(max_size=20), max_size=12), st.booleans())
-def test_new_text_is_never_empty_when_the_text_is_not(texts: list[str], is_reply: bool) -> None:  # noqa: FBT001
+def test_new_text_is_never_empty_when_the_text_is_not(
+    texts: list[str],
+    is_reply: bool,  # noqa: FBT001 - Hypothesis draws it
+) -> None:
     text = "\n".join(texts)
 
     new = new_text(text, is_reply=is_reply)

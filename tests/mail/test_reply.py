@@ -44,7 +44,7 @@ JOB = Job(
 texts = st.text(st.characters() | st.sampled_from("\r\n\0:<>@"), max_size=60)
 
 
-def an_answer(state: JobState = JobState.SUCCEEDED, **changes: Any) -> Answer:  # noqa: ANN401
+def an_answer(state: JobState = JobState.SUCCEEDED, **changes: Any) -> Answer:  # noqa: ANN401 - any field of a job
     job = replace(JOB, state=state, **changes)
     return Answer(job=job, number=1, state=state, created_at=NOW, tries=0)
 

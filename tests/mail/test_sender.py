@@ -42,12 +42,20 @@ RULES = AllowedSenders.parse(
 def test_a_sender_may_write_for_the_users_that_its_rule_names(
     sender: str,
     user: str,
-    is_allowed: bool,  # noqa: FBT001
+    is_allowed: bool,  # noqa: FBT001 - pytest passes it by name
 ) -> None:
     mailbox = parse_address(sender)
 
     assert mailbox is not None
     assert RULES.allow(mailbox, user=user) == is_allowed
+
+
+def test_a_user_is_known_when_a_rule_names_it_or_names_all() -> None:
+    rules = AllowedSenders.parse({"example.org": ["scott"]})
+
+    assert rules.know("scott")
+    assert not rules.know("tim")
+    assert RULES.know("anyone")
 
 
 @pytest.mark.parametrize(

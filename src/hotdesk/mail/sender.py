@@ -52,6 +52,11 @@ class AllowedSenders:
                 )
         return cls(addresses=addresses, domains=domains)
 
+    def know(self, user: str) -> bool:
+        """Whether anyone may write for *user*: without a rule there is no such user."""
+        rules = (*self.addresses.values(), *self.domains.values())
+        return any(user in users or ANY_USER in users for users in rules)
+
     def allow(self, sender: Mailbox, *, user: str) -> bool:
         """Whether mail that says it comes from *sender* may be work for *user*."""
         users = self.addresses.get(sender.address)

@@ -1,0 +1,1 @@
+"""Where instructions come from: each intake turns something outside into submitted jobs."""
