@@ -25,28 +25,30 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+def variables(folder: Path, **job: object) -> dict[str, str]:
+    """Write the job file into *folder*; return what tells the agent of it."""
+    job_file = folder / "job.json"
+    told = {"id": "j1", "desk": "amelia/scott", "folded": [], "partial_commit": ""}
+    job_file.write_text(json.dumps(told | job))
+    return {"HOTDESK_JOB_FILE": str(job_file), "HOTDESK_RESULT_FILE": str(folder / "result.txt")}
+
+
 @pytest.fixture
 def ask(site: Path, tmp_path: Path) -> Ask:
     """Give the agent an instruction, and the interrupted ones before it; wait for its end."""
 
     def ask(
-        instruction: str, *, folded: Sequence[str] = (), options: Sequence[str] = ()
+        instruction: str,
+        *,
+        folded: Sequence[str] = (),
+        options: Sequence[str] = (),
+        commit: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        job_file = tmp_path / "job.json"
-        job_file.write_text(
-            json.dumps(
-                {
-                    "job": "j1",
-                    "desk": "amelia/scott",
-                    "generation": 1,
-                    "folded": [{"instruction": each} for each in folded],
-                }
-            )
-        )
+        before = [{"job_id": "j0", "instruction": each} for each in folded]
         return subprocess.run(
             [*AGENT, *options],
             cwd=site,
-            env={"HOTDESK_JOB_FILE": str(job_file)},
+            env=variables(tmp_path, folded=before, partial_commit=commit),
             input=instruction,
             capture_output=True,
             text=True,

@@ -150,6 +150,34 @@ def test_what_an_interrupted_run_has_done_is_found_and_not_done_again(site: Path
     assert pages(site) == before | {"style.css": PAGES["style.css"].replace("steelblue", "navy")}
 
 
+def test_a_job_that_goes_on_behind_its_own_partial_work_finds_what_is_done(
+    site: Path, ask: Ask
+) -> None:
+    ask("Replace Cinnamon rolls by knots.")
+
+    anew = ask("Replace Cinnamon rolls by knots.")
+    resumed = ask("Replace Cinnamon rolls by knots.", commit="c0ffee")
+
+    assert anew.returncode == 1
+    assert resumed.returncode == 0
+    assert "(it was so already)" in resumed.stdout
+
+
+def test_the_answer_says_what_was_done_and_stands_where_hotdesk_looks_for_it(
+    tmp_path: Path, ask: Ask
+) -> None:
+    ask("Make the header navy.")
+
+    answer = (tmp_path / "result.txt").read_text()
+    assert answer == "Done:\n- the header has the colour navy"
+
+
+def test_one_that_fails_leaves_no_answer(tmp_path: Path, ask: Ask) -> None:
+    ask("Buy milk.")
+
+    assert not (tmp_path / "result.txt").exists()
+
+
 def test_a_newer_wish_replaces_an_interrupted_one_that_it_contradicts(site: Path, ask: Ask) -> None:
     done = ask(
         "No, make the header dark green.", folded=["Make the header navy. Set the title to A."]

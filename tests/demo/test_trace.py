@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from hotdesk.demo.trace import Trace
 
-from .conftest import AGENT, Ask
+from .conftest import AGENT, Ask, variables
 
 pytestmark = pytest.mark.anyio
 SOON = 10
@@ -38,9 +38,9 @@ async def test_an_agent_tells_of_its_start_its_steps_and_its_end(tmp_path: Path,
 
     assert [mark.what for mark in trace.marks] == ["start", "step", "gone"]
     assert (tmp_path / "trace").read_text().splitlines() == [
-        "1 start amelia/scott 1 j1",
-        "1 step amelia/scott 1 j1",
-        "1 gone amelia/scott 1 j1",
+        "1 start amelia/scott j1",
+        "1 step amelia/scott j1",
+        "1 gone amelia/scott j1",
     ]
     assert trace.overlaps == []
 
@@ -50,13 +50,16 @@ async def test_a_second_agent_on_the_desk_of_one_that_works_is_an_overlap(
 ) -> None:
     trace = Trace(tmp_path / "trace")
 
-    first_job = tmp_path / "first.json"
-    first_job.write_text('{"job": "j0", "desk": "amelia/scott", "generation": 1}')
+    other = tmp_path / "other"
+    other.mkdir()
 
     async with listening(trace) as options:
-        first = [*AGENT, *options, "--pace", "60", "--job-file", str(first_job)]
-        quiet = subprocess.DEVNULL
-        async with await anyio.open_process(first, cwd=site, env={}, stdout=quiet) as process:
+        async with await anyio.open_process(
+            [*AGENT, *options, "--pace", "60"],
+            cwd=site,
+            env=variables(other, id="j0"),
+            stdout=subprocess.DEVNULL,
+        ) as process:
             assert process.stdin
             await process.stdin.send(INSTRUCTION.encode())
             await process.stdin.aclose()

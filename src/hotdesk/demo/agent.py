@@ -5,8 +5,9 @@ same words, and refuses what it does not understand before it has changed anythi
 imports nothing of Hotdesk and needs Python alone, so that it runs within any walls.
 
 The instruction comes on standard input, the interrupted ones that it continues from the
-file that HOTDESK_JOB_FILE names. Of two wishes about one thing the newer counts. The files
-of the current folder are changed one a step; SIGINT ends it behind the running step.
+file that HOTDESK_JOB_FILE names; the answer goes to the one that HOTDESK_RESULT_FILE names.
+Of two wishes about one thing the newer counts. The files of the current folder are changed
+one a step; SIGINT ends it behind the running step.
 """
 
 import argparse
@@ -28,6 +29,7 @@ I am the demo agent and know only sentences like these:
   set the title to "Fresh bread"      (or: change the text of the footer to "...")
   replace "old words" by "new words"
 """
+NOT_DONE = 1
 STOPPED = 130  # As of a program that SIGINT ended.
 COLOURS = frozenset(
     """black white gray silver red maroon crimson tomato coral orange gold yellow khaki olive lime
@@ -239,8 +241,13 @@ class Plan:
         return "\n".join(["Done:", *lines, *self.remarks])
 
 
-def make_plan(instruction: str, folded: Sequence[str], files: Mapping[str, str]) -> Plan:
+def make_plan(
+    instruction: str, folded: Sequence[str], files: Mapping[str, str], *, is_resumed: bool
+) -> Plan:
     """Plan *instruction*, and before it what the *folded* ones, oldest first, still ask for.
+
+    What they ask for may have been done before they were interrupted; if it *is_resumed*,
+    so may what *instruction* asks for.
 
     Raises:
         NotUnderstood: It cannot be done as it is said. Of the folded ones it is only noted.
@@ -253,6 +260,7 @@ def make_plan(instruction: str, folded: Sequence[str], files: Mapping[str, str])
         except NotUnderstood as problem:
             remarks.append(f"Of an earlier instruction nothing was done. {problem}")
     newer = understand(instruction, earlier)
+    begun = [*earlier, *(newer if is_resumed else ())]
     latest = {wish.about: wish for wish in (*earlier, *newer)}
     if not latest:
         raise NotUnderstood("There is nothing to do in this instruction.")
@@ -261,7 +269,7 @@ def make_plan(instruction: str, folded: Sequence[str], files: Mapping[str, str])
     for wish in latest.values():
         edits = {name: wish.edit(name, content) for name, content in contents.items()}
         places = {name: edit for name, edit in edits.items() if edit is not None}
-        was_done = wish in earlier and any(wish.remains in text for text in contents.values())
+        was_done = wish in begun and any(wish.remains in text for text in contents.values())
         if not places and not (wish.remains and was_done):
             raise NotUnderstood(f"I cannot find this on the site: {wish.about}")
         steps += [Step(n, edit, wish) for n, edit in places.items() if edit != contents[n]]
@@ -296,17 +304,19 @@ class Witness:
         self._job = job
         self._connection = socket.create_connection((host, int(port)), 5) if address else None
 
-    def tell(self, what: str) -> None:
-        """Say that *what* begins or has ended."""
+    def tell(self, what: str, text: str = "") -> None:
+        """Say that the program, or a step of it, begins."""
         if self._connection is not None:
-            self._connection.sendall(json.dumps({"what": what, **self._job}).encode() + b"\n")
+            line = json.dumps({"what": what, "text": text, **self._job})
+            self._connection.sendall(line.encode() + b"\n")
 
 
 def carry_out(plan: Plan, stop: Stop, pace: float, witness: Witness) -> bool:
     """Write one file after the other, *pace* seconds apart; return whether all is done."""
     for number, step in enumerate(plan.steps, start=1):
-        say(f"[{number}/{len(plan.steps)}] {step.file}: {step.wish.done}")
-        witness.tell("step")
+        progress = f"[{number}/{len(plan.steps)}] {step.file}: {step.wish.done}"
+        say(progress)
+        witness.tell("step", progress)
         if stop.within(pace):
             say(f"Interrupted after {number - 1} of {len(plan.steps)} steps.")
             return False
@@ -331,21 +341,28 @@ def main() -> int:
     options = argparse.ArgumentParser(description="Change a website by plain instructions.")
     options.add_argument("--pace", type=float, default=0.0, help="seconds for each step")
     options.add_argument("--trace", default="", help="host:port that is told of each step")
-    options.add_argument("--job-file", default=os.environ.get("HOTDESK_JOB_FILE", ""))  # noqa: TID251 - a program of its own, which has no other way to be told
     chosen = options.parse_args()
     stop = Stop()
-    job = json.loads(Path(chosen.job_file).read_text("utf-8")) if chosen.job_file else {}
-    witness = Witness(chosen.trace, {name: job.get(name) for name in ("job", "desk", "generation")})
+    variables = os.environ  # noqa: TID251 - a program of its own, which is told nothing otherwise
+    job_file, result_file = (variables.get(f"HOTDESK_{name}_FILE") for name in ("JOB", "RESULT"))
+    job = json.loads(Path(job_file).read_text(encoding="utf-8")) if job_file else {}
+    witness = Witness(chosen.trace, {"job": job.get("id"), "desk": job.get("desk")})
     witness.tell("start")
     try:
-        folded = [each["instruction"] for each in job.get("folded", ())]
-        plan = make_plan(sys.stdin.read(), folded, read_site())
+        plan = make_plan(
+            sys.stdin.read(),
+            [each["instruction"] for each in job.get("folded", ())],
+            read_site(),
+            is_resumed=bool(job.get("partial_commit")),
+        )
     except NotUnderstood as problem:
         say(f"{problem}\n\n{CAN}")
-        return 1
+        return NOT_DONE
     if not carry_out(plan, stop, chosen.pace, witness):
         return STOPPED
     say(plan.answer())
+    if result_file:
+        Path(result_file).write_text(plan.answer(), encoding="utf-8")
     return 0
 
 

@@ -83,7 +83,9 @@ async def send(mail: EmailMessage, port: int) -> Reply:
 class Sink:
     """Takes and keeps every mail that it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_mail: Callable[[EmailMessage], None] = lambda _: None) -> None:
+        """*on_mail* is told of each."""
+        self._on_mail = on_mail
         self._mails: list[EmailMessage] = []
         self._came = anyio.Event()
 
@@ -121,7 +123,9 @@ class Sink:
     ) -> str:
         """Keep a mail."""
         assert isinstance(envelope.content, bytes)
-        self._mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        self._mails.append(mail)
+        self._on_mail(mail)
         self._came.set()
         self._came = anyio.Event()
         return "250 2.0.0 kept"

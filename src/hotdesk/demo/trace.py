@@ -6,6 +6,7 @@ whatever Hotdesk believes. The lines are appended to a file and never changed.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -20,25 +21,27 @@ LINE_BYTES_MAX = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """One line: an agent said ``start`` or ``step``, or it is ``gone``."""
+    """One line: an agent said ``start`` or, with a text, ``step``; or it is ``gone``."""
 
     what: str
     job: str
     desk: str
-    generation: int
+    text: str = ""
 
 
 class Trace:
     """Listens to agents and writes down what they say, in the order in which it came."""
 
-    def __init__(self, file: Path) -> None:
-        """Append to *file*."""
+    def __init__(self, file: Path, *, on_mark: Callable[[Mark], None] = lambda _: None) -> None:
+        """Append to *file*, and tell *on_mark* of each."""
         self._file = file
+        self._on_mark = on_mark
         self._numbers = count(1)
         self._working: dict[int, Mark] = {}
         self._came = anyio.Event()
         self.marks: list[Mark] = []
         self.overlaps: list[tuple[Mark, Mark]] = []
+        self.desks_at_once = 0
 
     async def run(self, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled; started with the port."""
@@ -66,17 +69,20 @@ class Trace:
             return  # Whatever that was, it was no agent.
         finally:
             if agent in self._working:
-                self._note(agent, replace(self._working[agent], what="gone"))
+                self._note(agent, replace(self._working[agent], what="gone", text=""))
 
     def _note(self, agent: int, mark: Mark) -> None:
         if mark.what == "start":
             others = [each for each in self._working.values() if each.desk == mark.desk]
             self.overlaps += [(other, mark) for other in others]
             self._working[agent] = mark
+            desks = {each.desk for each in self._working.values()}
+            self.desks_at_once = max(self.desks_at_once, len(desks))
         elif mark.what == "gone":
             del self._working[agent]
         self.marks.append(mark)
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(f"{agent} {mark.what} {mark.desk} {mark.generation} {mark.job}\n")
+            file.write(f"{agent} {mark.what} {mark.desk} {mark.job}\n")
+        self._on_mark(mark)
         self._came.set()
         self._came = anyio.Event()
