@@ -1,0 +1,3 @@
+from tests.runners.programs import place
+
+__all__ = ["place"]
