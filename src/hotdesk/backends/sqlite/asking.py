@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hotdesk.backends.sqlite.file import Row, Transaction
 from hotdesk.backends.sqlite.rows import job_of
 from hotdesk.backends.sqlite.running import end_unstarted
-from hotdesk.backends.sqlite.submitting import interrupt, wake_one
+from hotdesk.backends.sqlite.submitting import ask, interrupt, wake_one
 from hotdesk.desks import Desk, InterruptReason, Job, JobState
 from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.events import (
@@ -52,10 +52,13 @@ def retry(tx: Transaction, job_id: str) -> Job:
             f"job {job_id} was preempted and a newer job of its thread is pending: "
             "that one continues it; retry when it has ended"
         )
-    desk = tx.row("announce_again", desk=job["desk"], now=tx.at)
+    desk = tx.row("announce_again", desk=job["desk"])
     tx.run("retry", seq=job["seq"], place=desk["last_place"])
     tx.emit(JobRetried(desk=desk["key"], job_id=job_id))
-    _wake(tx, desk)
+    if desk["owner"] is None:
+        ask(tx, desk)
+    else:
+        tx.ring(desk["owner"])
     return job_of(_job(tx, job_id))
 
 

@@ -1,19 +1,15 @@
 -- name: announce
 -- One place for the send, and the desk as it stands, in one step.
-INSERT INTO desk (key, pending, last_place, free_since) VALUES (:key, 1, 1, :now)
-ON CONFLICT (key) DO UPDATE SET
-    pending = pending + 1,
-    last_place = last_place + 1,
-    free_since = CASE WHEN pending = 0 AND owner IS NULL THEN :now ELSE free_since END
+INSERT INTO desk (key, pending, last_place) VALUES (:key, 1, 1)
+ON CONFLICT (key) DO UPDATE SET pending = pending + 1, last_place = last_place + 1
 RETURNING *;
 
 -- name: announce_again
-UPDATE desk SET
-    pending = pending + 1,
-    last_place = last_place + 1,
-    free_since = CASE WHEN pending = 0 AND owner IS NULL THEN :now ELSE free_since END
-WHERE id = :desk
+UPDATE desk SET pending = pending + 1, last_place = last_place + 1 WHERE id = :desk
 RETURNING *;
+
+-- name: begin_waiting
+UPDATE desk SET free_since = :now WHERE id = :desk;
 
 -- name: desk_by_key
 SELECT * FROM desk WHERE key = :key;
@@ -24,18 +20,18 @@ SELECT * FROM desk WHERE id = :desk;
 -- name: waiting_desk
 -- The longest without an owner, counted from when it was given way, not by the age of its jobs.
 SELECT * FROM desk INDEXED BY desk_waiting
-WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at <= :now
+WHERE free_since IS NOT NULL AND paused = 0 AND pinned = 0 AND due_at <= :now
 ORDER BY free_since
 LIMIT 1;
 
 -- name: waiting_pinned_desk
 SELECT * FROM desk
-WHERE key = :key AND owner IS NULL AND pending > 0 AND paused = 0 AND due_at <= :now;
+WHERE key = :key AND free_since IS NOT NULL AND paused = 0 AND due_at <= :now;
 
 -- name: next_due
 -- When the first desk that waits out a backoff may be claimed.
 SELECT min(due_at) AS due_at FROM desk INDEXED BY desk_waiting
-WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at > :now;
+WHERE free_since IS NOT NULL AND paused = 0 AND pinned = 0 AND due_at > :now;
 
 -- name: lapsed_desks
 SELECT * FROM desk INDEXED BY desk_owned
@@ -135,14 +131,15 @@ ON CONFLICT (key) DO UPDATE SET pinned = 1;
 SELECT * FROM desk WHERE owner IS NOT NULL
 UNION
 SELECT * FROM (
-    SELECT * FROM desk INDEXED BY desk_pending WHERE pending > 0 ORDER BY free_since LIMIT :limit
+    SELECT * FROM desk INDEXED BY desk_waiting WHERE free_since IS NOT NULL
+    ORDER BY paused, pinned, free_since LIMIT :limit
 )
 LIMIT :limit;
 
 -- name: waiting_desks
-SELECT * FROM desk INDEXED BY desk_pending
-WHERE pending > 0 AND owner IS NULL
-ORDER BY free_since
+-- Those that any worker may claim come first.
+SELECT * FROM desk INDEXED BY desk_waiting WHERE free_since IS NOT NULL
+ORDER BY paused, pinned, free_since
 LIMIT :limit;
 
 -- name: latest_desks
@@ -151,6 +148,6 @@ SELECT * FROM desk ORDER BY id DESC LIMIT :limit;
 -- name: some_waiting
 SELECT count(*) AS waiting FROM (
     SELECT 1 FROM desk INDEXED BY desk_waiting
-    WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at <= :now
+    WHERE free_since IS NOT NULL AND paused = 0 AND pinned = 0 AND due_at <= :now
     LIMIT :limit
 );

@@ -215,7 +215,13 @@ class DatabaseFile:
     def check(self) -> list[str]:
         """What SQLite's own quick check finds wrong; empty when all is well."""
         with _translated(self.path):
-            rows = self._connection.execute("PRAGMA quick_check(20)").fetchall()
+            try:
+                rows = self._connection.execute("PRAGMA quick_check(20)").fetchall()
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in DAMAGED:
+                    raise
+                # Some damage ends the check itself.
+                return [str(error)]
         return [row[0] for row in rows if row[0] != "ok"]
 
     def explain(self, name: str) -> list[str]:

@@ -10,7 +10,7 @@ VALUES (:id, :desk, :thread, :instruction, :interrupt, :place, :place, :now, :or
 SELECT job.*, thread.run_order, thread.success
 FROM job INDEXED BY job_pending
 LEFT JOIN thread ON thread.desk = job.desk AND thread.name = job.thread
-WHERE job.desk = :desk AND job.state IN ('queued', 'running')
+WHERE job.desk = :desk AND job.ended_at IS NULL
 ORDER BY job.place
 LIMIT 1;
 
@@ -21,7 +21,7 @@ SELECT * FROM (
     SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
     FROM job INDEXED BY job_folding
     WHERE desk = :desk AND thread = :thread AND "order" > :order
-        AND state IN ('queued', 'running') AND interrupt <> 'never' AND cancelled = 0
+        AND ended_at IS NULL AND interrupt <> 'never' AND cancelled = 0
     LIMIT 1
 )
 UNION ALL
@@ -29,7 +29,7 @@ SELECT * FROM (
     SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
     FROM job INDEXED BY job_preempting
     WHERE desk = :desk AND "order" > :order AND thread <> :thread
-        AND state = 'queued' AND interrupt = 'desk' AND send = 1 AND cancelled = 0
+        AND ended_at IS NULL AND interrupt = 'desk' AND send = 1 AND cancelled = 0
     LIMIT 1
 );
 
@@ -70,7 +70,13 @@ UPDATE job SET
 WHERE id = :job;
 
 -- name: thread_ran
-INSERT INTO thread (desk, name, run_order, success) VALUES (:desk, :thread, :run_order, :success)
+-- Only a thread with an interruption needs to know: what was put back may have been
+-- overtaken, and what is owed ends with a success.
+INSERT INTO thread (desk, name, run_order, success)
+SELECT :desk, :thread, :run_order, :success WHERE EXISTS (
+    SELECT 1 FROM job INDEXED BY job_interrupted
+    WHERE desk = :desk AND thread = :thread AND interrupted IS NOT NULL
+)
 ON CONFLICT (desk, name) DO UPDATE SET
     run_order = max(run_order, :run_order), success = max(success, :success);
 
@@ -86,7 +92,7 @@ WHERE seq = :seq;
 
 -- name: pending_of_thread
 SELECT 1 FROM job INDEXED BY job_pending
-WHERE desk = :desk AND state IN ('queued', 'running') AND thread = :thread
+WHERE desk = :desk AND ended_at IS NULL AND thread = :thread
 LIMIT 1;
 
 -- name: delete_job
@@ -108,9 +114,10 @@ LIMIT :limit;
 
 -- name: delete_old_events
 -- Only the oldest are looked at: a search by time would read every event in every sweep.
+-- The newest stays, because the next cursor is counted from it.
 DELETE FROM event WHERE cursor IN (
     SELECT cursor FROM (SELECT cursor, at FROM event ORDER BY cursor LIMIT :limit)
-    WHERE at < :before
+    WHERE at < :before AND cursor < (SELECT max(cursor) FROM event)
 );
 
 -- name: delete_old_mail

@@ -12,7 +12,7 @@ ORDER BY job.seq DESC LIMIT :limit;
 -- name: ahead_of
 SELECT count(*) AS ahead FROM job INDEXED BY job_pending
 WHERE job.desk = (SELECT id FROM desk WHERE key = :key)
-    AND job.state IN ('queued', 'running') AND job.place < :place;
+    AND job.ended_at IS NULL AND job.place < :place;
 
 -- name: owed
 SELECT job.id, job.instruction, job.partial, job.partial_commit
@@ -29,10 +29,16 @@ JOIN desk ON desk.id = job.desk
 WHERE job.state = :state AND job.state IN ('failed', 'dead')
 ORDER BY job.seq DESC LIMIT :limit;
 
--- name: jobs_unended
+-- name: jobs_queued
 SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_unended
 JOIN desk ON desk.id = job.desk
-WHERE job.state = :state AND job.state IN ('queued', 'running')
+WHERE job.ended_at IS NULL AND job.state = 'queued'
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: jobs_running
+SELECT job.*, desk.key AS desk_key FROM desk INDEXED BY desk_owned
+JOIN job ON job.id = desk.active_job
+WHERE desk.owner IS NOT NULL
 ORDER BY job.seq DESC LIMIT :limit;
 
 -- name: jobs_in_state
@@ -43,7 +49,7 @@ ORDER BY job.seq DESC LIMIT :limit;
 -- name: jobs_pending
 SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_pending
 JOIN desk ON desk.id = job.desk
-WHERE job.desk = :desk AND job.state IN ('queued', 'running')
+WHERE job.desk = :desk AND job.ended_at IS NULL
 ORDER BY job.place LIMIT :limit;
 
 -- name: threads_latest

@@ -286,7 +286,7 @@ def _jobs_anywhere(tx: Transaction, state: JobState | None, limit: int) -> list[
     if state is None:
         return tx.all("jobs_latest", limit=limit)
     if state in (JobState.QUEUED, JobState.RUNNING):
-        return tx.all("jobs_unended", state=state.value, limit=limit)
+        return tx.all(f"jobs_{state}", limit=limit)
     if state in (JobState.FAILED, JobState.DEAD):
         return tx.all("jobs_to_mend", state=state.value, limit=limit)
     return tx.all("jobs_in_state", state=state.value, limit=limit)

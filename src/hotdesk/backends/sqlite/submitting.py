@@ -20,14 +20,13 @@ from hotdesk.lifecycle import LEASE, Limits, preempts
 def submit(tx: Transaction, jobs: Sequence[NewJob], limits: Limits) -> list[Job]:
     """Make *jobs* durable; those whose id is known come back as they stand."""
     submitted = []
-    waiting: set[int] = set()
     for new in jobs:
         if known := tx.one("job_by_id", job=new.id):
             if known["desk_key"] != new.desk.key:
                 raise Rejected(f"job id {new.id!r} belongs to another desk; choose another id")
             submitted.append(job_of(known))
             continue
-        desk = tx.row("announce", key=new.desk.key, now=tx.at)
+        desk = tx.row("announce", key=new.desk.key)
         tx.run(
             "insert_job",
             id=new.id,
@@ -55,12 +54,20 @@ def submit(tx: Transaction, jobs: Sequence[NewJob], limits: Limits) -> list[Job]
         job = _as_submitted(new, desk["last_place"], tx)
         submitted.append(job)
         if desk["owner"] is None:
-            if desk["id"] not in waiting:
-                waiting.add(desk["id"])
-                wake_one(tx, desk)
+            ask(tx, desk)
         else:
             tell_owner(tx, desk, job, limits)
     return submitted
+
+
+def ask(tx: Transaction, desk: Row) -> None:
+    """Let a desk without an owner wait for one, from its first pending job on.
+
+    It is asked for once: whoever takes another desk first wakes the next worker.
+    """
+    if desk["pending"] == 1:
+        tx.run("begin_waiting", desk=desk["id"], now=tx.at)
+        wake_one(tx, desk)
 
 
 def wake_one(tx: Transaction, desk: Row) -> None:

@@ -34,7 +34,7 @@ LIMIT :limit;
 SELECT
     EXISTS (
         SELECT 1 FROM desk INDEXED BY desk_waiting
-        WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0 AND due_at <= :now
+        WHERE free_since IS NOT NULL AND paused = 0 AND pinned = 0 AND due_at <= :now
     )
     AND NOT EXISTS (
         SELECT 1 FROM worker

@@ -38,11 +38,10 @@ CREATE TABLE desk (
     active_ending INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Only desks that wait and that own a worker are in an index: a million idle ones cost nothing.
-CREATE INDEX desk_waiting ON desk (free_since)
-WHERE owner IS NULL AND pending > 0 AND paused = 0 AND pinned = 0;
+-- Only desks that wait and that own a worker are in an index: a million idle ones cost nothing,
+-- and neither does one more job for a desk that waits or is served.
+CREATE INDEX desk_waiting ON desk (paused, pinned, free_since) WHERE free_since IS NOT NULL;
 CREATE INDEX desk_owned ON desk (lease_until) WHERE owner IS NOT NULL;
-CREATE INDEX desk_pending ON desk (free_since) WHERE pending > 0;
 CREATE INDEX desk_pinned ON desk (key) WHERE pinned = 1;
 
 CREATE TABLE job (
@@ -78,16 +77,18 @@ CREATE TABLE job (
     origin TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX job_pending ON job (desk, place) WHERE state IN ('queued', 'running');
+-- What has not ended is pending. By its end, not by its state: so no index changes when
+-- it starts.
+CREATE INDEX job_pending ON job (desk, place) WHERE ended_at IS NULL;
 -- Those that may stop an older one: of the same thread, or of another.
 CREATE INDEX job_folding ON job (desk, thread, "order")
-WHERE state IN ('queued', 'running') AND interrupt <> 'never' AND cancelled = 0;
+WHERE ended_at IS NULL AND interrupt <> 'never' AND cancelled = 0;
 CREATE INDEX job_preempting ON job (desk, "order")
-WHERE state = 'queued' AND interrupt = 'desk' AND send = 1 AND cancelled = 0;
+WHERE ended_at IS NULL AND interrupt = 'desk' AND send = 1 AND cancelled = 0;
 CREATE INDEX job_interrupted ON job (desk, thread, interrupted) WHERE interrupted IS NOT NULL;
 CREATE INDEX job_by_desk ON job (desk, seq);
 CREATE INDEX job_to_mend ON job (state, seq) WHERE state IN ('failed', 'dead');
-CREATE INDEX job_unended ON job (state, seq) WHERE state IN ('queued', 'running');
+CREATE INDEX job_unended ON job (seq) WHERE ended_at IS NULL;
 CREATE INDEX job_ended ON job (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE thread (
@@ -113,8 +114,8 @@ CREATE TABLE worker (
 ) STRICT;
 
 CREATE TABLE event (
-    -- AUTOINCREMENT: a cursor must never be given twice, even when retention empties the table.
-    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Never given twice, because retention keeps the newest event.
+    cursor INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     desk TEXT NOT NULL,
