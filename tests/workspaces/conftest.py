@@ -16,6 +16,18 @@ from tests.workspaces.origins import BareOrigin
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 DESK = Desk("amelia", "scott")
+BRANCH = "hotdesk/scott/t1"
+
+
+async def work(workspace: Workspace, text: str, name: str = "work") -> str:
+    """Let the agent write a file, commit it, and return the commit."""
+    (workspace.path / name).write_text(text)
+    return (await workspace.commit(f"Write {text}", now=NOW)).id
+
+
+def titles(origin: BareOrigin) -> list[str]:
+    """Return the first lines of the messages on the thread's branch, newest first."""
+    return [message.partition("\n")[0] for message in origin.messages(BRANCH)]
 
 
 @pytest.fixture

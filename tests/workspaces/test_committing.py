@@ -290,10 +290,14 @@ async def test_content_is_committed_to_the_byte_whatever_the_attributes_say(
     origin: BareOrigin, open_workspace: Opens
 ) -> None:
     origin.person_pushes(
-        {".gitattributes": "* text eol=crlf ident working-tree-encoding=UTF-16\n", "id": "$Id$\n"}
+        {
+            ".gitattributes": "* text eol=crlf ident\n*.wide working-tree-encoding=UTF-16LE\n",
+            "x.wide": "wide\n",
+        }
     )
     workspace = await open_workspace()
     assert (workspace.path / "README.md").read_bytes() == b"hello\n"
+    assert (workspace.path / "x.wide").read_bytes() == b"wide\n"
     (workspace.path / "mixed").write_bytes(b"a\r\nb\n$Id: x$\n")
 
     commit = await workspace.commit("x", now=NOW)

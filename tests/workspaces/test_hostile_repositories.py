@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from hotdesk.workspaces import Origin, OriginUnreachable, Repository, Workspace, Workspaces
+from hotdesk.workspaces import Confirm, Origin, OriginUnreachable, Repository, Workspace, Workspaces
 from hotdesk.workspaces.snapshot import Snapshot
 from tests.workspaces.conftest import DESK, NOW, Opens
 from tests.workspaces.origins import BareOrigin, git
 
 pytestmark = pytest.mark.anyio
 
-Confirm = Callable[[], Awaitable[object]]
 
 HOOKS = (
     "applypatch-msg commit-msg fsmonitor-watchman post-applypatch post-checkout post-commit "

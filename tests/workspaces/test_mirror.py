@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from hotdesk.workspaces import (
+    Confirm,
     Git,
     GitFailed,
     MergeConflict,
@@ -26,8 +27,6 @@ from tests.workspaces.conftest import DESK, NOW, Opens
 from tests.workspaces.origins import BareOrigin, git, wipe
 
 pytestmark = pytest.mark.anyio
-
-Confirm = Callable[[], Awaitable[object]]
 
 
 async def test_a_mirror_that_was_left_half_made_is_made_again(

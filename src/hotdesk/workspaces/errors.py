@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from hotdesk.errors import AttemptFailed
 
+_FILES_SHOWN_MAX = 10
+
 
 class OriginUnreachable(AttemptFailed):
     """The origin did not answer, did not let us in, or has no such repository."""
@@ -73,7 +75,8 @@ class MergeConflict(AttemptFailed):
     """
 
     def __init__(self, branch: str, files: tuple[str, ...], *, kept: str) -> None:
-        shown = ", ".join(files[:10]) + (" and others" if len(files) > 10 else "")  # noqa: PLR2004
+        shown = ", ".join(files[:_FILES_SHOWN_MAX])
+        shown += " and others" if files[_FILES_SHOWN_MAX:] else ""
         super().__init__(
             f"{branch} was changed meanwhile, in conflict with this job: {shown} (kept as {kept})",
             is_retryable=False,

@@ -64,8 +64,8 @@ def remove(root: Path, path: bytes, trash: Path) -> bool:
 def empty(trash: Path) -> bool:
     """Delete what is left in *trash*; return whether nothing is left."""
     with opened(trash) as heap:
-        # Each one, whether or not the one before it could be deleted.
-        return all([_empty(heap, name) for name in _names(heap)])  # noqa: C419
+        left = [name for name in _names(heap) if not _empty(heap, name)]
+    return not left
 
 
 def _empty(heap: int, first: bytes) -> bool:
