@@ -49,7 +49,7 @@ def test_what_stands_for_a_secret_never_shows_it(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_KEY", "hunter2")
-    write(MAIL)
+    write(MAIL + PROJECT)
 
     loaded = load()
 
@@ -59,10 +59,8 @@ def test_what_stands_for_a_secret_never_shows_it(
 
 def test_every_missing_secret_is_named_at_once(write: Write, tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xff")
-    write(
-        MAIL + "[mail.relay]\nhost = 'x'\npassword = 'file:/nowhere'\n" + PROJECT + f"token = "
-        f"'file:{tmp_path / 'binary'}'\n"
-    )
+    relay = "[mail.relay]\nhost = 'x'\nusername = 'me'\npassword = 'file:/nowhere'\n"
+    write(f"{MAIL}{relay}{PROJECT}token = 'file:{tmp_path / 'binary'}'\n")
     loaded = load()
 
     with pytest.raises(ConfigMistakes) as caught:

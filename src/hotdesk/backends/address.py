@@ -26,3 +26,14 @@ def database_path(url: str) -> Path:
         "write sqlite:///hotdesk.db for a file here, sqlite:////var/lib/hotdesk.db for an "
         "absolute path",
     )
+
+
+def bell_folder(database: Path) -> Path:
+    """The folder beside a database through which its processes wake each other."""
+    return database.with_name(database.name + "-bell")
+
+
+def files_of(database: Path) -> tuple[Path, ...]:
+    """Every file and folder that belongs to a database, itself first."""
+    logs = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    return (database, *logs, bell_folder(database))

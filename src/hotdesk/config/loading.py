@@ -13,13 +13,15 @@ from hotdesk.config.environment import variables
 from hotdesk.config.layers import Key, Layers, dotted
 from hotdesk.config.mistakes import ConfigMistakes, mistakes_of
 from hotdesk.config.secret import SecretRef
-from hotdesk.config.sections import Config, Section
+from hotdesk.config.sections import Config, leaves
 from hotdesk.errors import ConfigError
 
 PREFIX = "HOTDESK_"
 FILE = Path("hotdesk.toml")
 USER_FILE = Path(".config/hotdesk/config.toml")
 DEFAULT = "default"
+# What an agent finds in its environment; it may send instructions of its own.
+NO_SETTINGS = ("JOB_FILE", "RESULT_FILE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Loaded:
 
     def values(self) -> Iterator[tuple[Key, object, str]]:
         """Yield each setting with its value and its origin."""
-        for key, value in _values(self.config):
+        for key, value in leaves(self.config):
             yield key, value, self.layers.origin(key) or DEFAULT
 
     def check_secrets(self) -> None:
@@ -66,7 +68,7 @@ def load(file: Path | None = None, flags: Mapping[str, str] | None = None) -> Lo
     given = {
         name.removeprefix(PREFIX): text
         for name, text in sorted(variables().items())
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in NO_SETTINGS
     }
     named = given.pop("CONFIG", "")
     file = file or (Path(named) if named else None)
@@ -86,13 +88,3 @@ def load(file: Path | None = None, flags: Mapping[str, str] | None = None) -> Lo
     except ValidationError as error:
         raise mistakes_of(error, layers.origin) from None
     return Loaded(config=config, layers=layers, files=tuple(files))
-
-
-def _values(value: object, at: Key = ()) -> Iterator[tuple[Key, object]]:
-    if isinstance(value, Section):
-        value = {name: getattr(value, name) for name in type(value).model_fields}
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _values(inner, (*at, name))
-    else:
-        yield at, value

@@ -18,25 +18,34 @@ class SecretRef:
     def __str__(self) -> str:
         return self.where
 
+    @property
+    def file(self) -> Path | None:
+        """The file that holds it, if one does."""
+        kind, _, name = self.where.partition(":")
+        return Path(name).expanduser().absolute() if kind == "file" else None
+
     def read(self) -> str:
         """Return the secret, without the line end of its file.
 
         Raises:
             ConfigError: It is not there, or empty.
         """
-        kind, _, name = self.where.partition(":")
+        file = self.file
         try:
-            secret = variables().get(name, "") if kind == "env" else _read(Path(name))
+            if file is None:
+                secret = variables().get(self.where.removeprefix("env:"), "")
+            else:
+                secret = _read(file)
         except OSError as error:
             raise ConfigError(self.where, f"cannot be read: {error.strerror}") from None
         except ValueError:
             raise ConfigError(self.where, "is not a text") from None
         if not secret:
-            hint = "set the variable" if kind == "env" else "write the secret into the file"
+            hint = "write the secret into the file" if file else "set the variable"
             raise ConfigError(self.where, "there is no secret", hint)
         return secret
 
 
 def _read(path: Path) -> str:
-    with path.expanduser().open("rb") as file:
+    with path.open("rb") as file:
         return file.read(SECRET_BYTES_MAX).decode().strip("\r\n")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 from pydantic.fields import FieldInfo
 
 from hotdesk.config import values
+from hotdesk.config.secret import SecretRef
 from hotdesk.config.values import understood, wrong
 from hotdesk.desks import InterruptPolicy
 from hotdesk.errors import Rejected
@@ -167,6 +168,16 @@ class ConfinementConfig(Section):
     mode: Literal["auto", "bubblewrap", "namespaces", "groups"] = Field(
         "auto", description="auto means bubblewrap; a weaker mode is used only when named here."
     )
+    read_only: tuple[Path, ...] = Field(
+        (),
+        description="Folders to show to agents although they lie in a home: tools, interpreters.",
+        examples=[["/home/me/.local/bin"]],
+    )
+    hidden: tuple[Path, ...] = Field(
+        (),
+        description="More to hide from agents, beyond homes, /run and Hotdesk's own files.",
+        examples=[["/srv/other"]],
+    )
 
 
 class RelayConfig(Section):
@@ -174,15 +185,21 @@ class RelayConfig(Section):
 
     host: str = Field(min_length=1, description="Its name.", examples=["smtp.example.org"])
     port: values.Whole = Field(587, ge=1, le=values.PORT_MAX, description="Its port.")
-    tls: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="How the connection is encrypted."
+    tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls", description="How the connection is encrypted; none for a relay on this machine."
     )
-    user: str = Field("", description="Whom to log in as; empty for nobody.")
+    username: str = Field("", description="Whom to log in as; empty for nobody.")
     password: values.Secret | None = Field(
         None,
         description="Where the password is: env:NAME or file:/path.",
         examples=["env:RELAY_PASSWORD"],
     )
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        if bool(self.username) != (self.password is not None):
+            raise wrong("username and password belong together", is_hidden=True)
+        return self
 
 
 class MailConfig(Section):
@@ -193,17 +210,12 @@ class MailConfig(Section):
         examples=["desk.example.org"],
     )
     key: values.Secret = Field(
-        description="Where the key is that signs reply addresses, 16 bytes or more.",
+        description="Where the key is that signs the addresses of threads, 16 bytes or more.",
         examples=["env:MAIL_KEY"],
     )
     listen: values.Endpoint = Field("127.0.0.1:2525", description="Where mail is taken.")
     protocol: Literal["smtp", "lmtp"] = Field(
         "smtp", description="What is spoken there; lmtp behind Postfix."
-    )
-    sender: values.MailAddress | None = Field(
-        None,
-        description="Where answers come from; hotdesk@domain where it is not set.",
-        examples=["hotdesk@desk.example.org"],
     )
     size_max_bytes: values.Whole = Field(
         25_000_000, ge=10_000, le=1_000_000_000, description="The largest mail that is taken."
@@ -300,6 +312,8 @@ class Config(Section):
     def _fits_together(self) -> Self:
         if self.projects and self.worker.handler is not None:
             raise wrong("worker.handler and projects exclude each other", is_hidden=True)
+        if self.mail is not None and not self.projects:
+            raise wrong("mail is for projects, and there is none", is_hidden=True)
         for pin in self.pool.pinned:
             if self.projects and pin.desk.project not in self.projects:
                 raise wrong(
@@ -307,6 +321,17 @@ class Config(Section):
                     is_hidden=True,
                 )
         return self
+
+    def policy_of(self, project: str) -> InterruptPolicy:
+        """What a new job of *project* may interrupt, unless it says otherwise."""
+        found = self.projects.get(project)
+        return InterruptPolicy.DESK if found is None else found.interrupt
+
+    def secret_files(self) -> Iterator[Path]:
+        """The files that hold secrets."""
+        for _, value in leaves(self):
+            if isinstance(value, SecretRef) and (file := value.file):
+                yield file
 
     def check_project(self, project: str) -> None:
         """Refuse a project that is not configured, where any is.
@@ -317,6 +342,17 @@ class Config(Section):
         if self.projects and project not in self.projects:
             known = ", ".join(sorted(self.projects))
             raise Rejected(f"there is no project {project!r} here; configured: {known}")
+
+
+def leaves(value: object, at: Key = ()) -> Iterator[tuple[Key, object]]:
+    """Yield every value of a section with its key."""
+    if isinstance(value, Section):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, (*at, name))
+    else:
+        yield at, value
 
 
 def settings(section: type[Section] = Config, at: Key = ()) -> Iterator[tuple[Key, FieldInfo]]:

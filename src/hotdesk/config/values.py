@@ -16,7 +16,7 @@ from hotdesk.backends.address import database_path
 from hotdesk.config.secret import SecretRef
 from hotdesk.desks import Desk, checked_name
 from hotdesk.errors import ConfigError, Rejected
-from hotdesk.mail.mailbox import canonical_domain, parse_address
+from hotdesk.mail.mailbox import canonical_domain
 
 T = TypeVar("T")
 
@@ -90,12 +90,6 @@ def _domain(value: str) -> str:
     raise wrong("is not a domain")
 
 
-def _address(value: str) -> str:
-    if mailbox := parse_address(value):
-        return mailbox.address
-    raise wrong("is not one plain mail address")
-
-
 def _endpoint(value: str) -> str:
     host, _, port = value.rpartition(":")
     if host and port.isascii() and port.isdigit() and int(port[:6]) <= PORT_MAX:
@@ -158,7 +152,6 @@ DeskName = Annotated[Desk, BeforeValidator(understood(_desk))]
 BackendUrl = Annotated[str, AfterValidator(understood(_backend))]
 Function = Annotated[str, AfterValidator(_function)]
 Domain = Annotated[str, AfterValidator(_domain)]
-MailAddress = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Repo = Annotated[str, AfterValidator(_repo)]
 Author = Annotated[str, AfterValidator(_author)]

@@ -1,4 +1,4 @@
-"""The only place where ports meet adapters: a URL becomes a backend, a client, a worker."""
+"""A URL becomes a backend, and a backend a client."""
 
 import os
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.desks import InterruptPolicy
 from hotdesk.lifecycle import Limits
+from hotdesk.ports import Backend
 
 DEFAULT_POLICY = InterruptPolicy.DESK
 
@@ -29,11 +30,11 @@ def open_backend(url: str, *, limits: Limits | None = None) -> SqliteBackend:
     return SqliteBackend(database_path(url), SystemClock(), limits=limits)
 
 
-def open_client(
-    url: str, *, policy_of: Callable[[str], InterruptPolicy] = lambda _: DEFAULT_POLICY
+def client_of(
+    backend: Backend, *, policy_of: Callable[[str], InterruptPolicy] = lambda _: DEFAULT_POLICY
 ) -> Client:
-    """Open a client on *url*; the caller closes it."""
-    return Client(open_backend(url), SystemClock(), policy_of=policy_of, random_bytes=os.urandom)
+    """Make a client of *backend*; closing either closes both."""
+    return Client(backend, SystemClock(), policy_of=policy_of, random_bytes=os.urandom)
 
 
 class Connection:
@@ -47,7 +48,7 @@ class Connection:
 
     async def __aenter__(self) -> Client:
         """Open the connection on the running event loop."""
-        self._client = open_client(self._url)
+        self._client = client_of(open_backend(self._url))
         return self._client
 
     async def __aexit__(

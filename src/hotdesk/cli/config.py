@@ -1,0 +1,77 @@
+"""``hotdesk config``: show the configuration in force, where it comes from, and what is wrong."""
+
+import json
+from collections.abc import Mapping
+
+import click
+
+from hotdesk.cli.invocation import Invocation
+from hotdesk.cli.options import Group, pass_invocation
+from hotdesk.config import Section
+from hotdesk.config.layers import dotted
+from hotdesk.desks import Json
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Show and check the configuration."""
+
+
+@config.command()
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@pass_invocation
+def show(invocation: Invocation, *, origin: bool) -> None:
+    """Print every setting in force; secrets are places, and only those are shown."""
+    output = invocation.output
+    for key, value, by in invocation.load().values():
+        shown = plain(value)
+        record: dict[str, Json] = {"key": dotted(key), "value": shown, "origin": by}
+        setting = f"# {dotted(key)} is not set"
+        if shown is not None:
+            setting = f"{dotted(key)} = {toml(shown)}" + (f"  # {by}" if origin else "")
+        output.result(record, setting)
+
+
+@config.command()
+@pass_invocation
+def path(invocation: Invocation) -> None:
+    """Print the files that are read, the strongest last."""
+    files = [str(file.absolute()) for file in invocation.load().files]
+    if not files:
+        invocation.output.note("There is no file: the defaults hold. Write one: hotdesk init")
+    for file in files:
+        invocation.output.result({"file": file}, file)
+
+
+@config.command()
+@pass_invocation
+def check(invocation: Invocation) -> None:
+    """Check every setting and read every secret once."""
+    loaded = invocation.load()
+    loaded.check_secrets()
+    count = sum(1 for _ in loaded.values())
+    invocation.output.result({"ok": True, "settings": count}, f"ok: {count} settings")
+
+
+def plain(value: object) -> Json:
+    """Make a setting's value what JSON and TOML can hold."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Section():
+            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        case tuple():
+            return [plain(each) for each in value]
+        case _:
+            return str(value)
+
+
+def toml(value: Json) -> str:
+    """Write a value as TOML does."""
+    match value:
+        case list():
+            return f"[{', '.join(map(toml, value))}]"
+        case Mapping():
+            return f"{{ {', '.join(f'{name} = {toml(each)}' for name, each in value.items())} }}"
+        case _:
+            return json.dumps(value, ensure_ascii=False)

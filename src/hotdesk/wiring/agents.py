@@ -1,0 +1,149 @@
+"""The projects of a configuration become agents, workspaces and the walls around them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from hotdesk.backends.address import database_path, files_of
+from hotdesk.clock import SystemClock
+from hotdesk.config import Config, ProjectConfig, SecretRef
+from hotdesk.config.environment import variables
+from hotdesk.confinement import UID_DEFAULT, Confinement, Mode, find_confinement
+from hotdesk.errors import ConfigError, Unavailable
+from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
+from hotdesk.wiring.lock import lock_file
+from hotdesk.workspaces import Git, Origin, Repository, Workspaces
+
+UIDS_MAX = 256
+TOKEN_USER = "x-access-token"  # noqa: S105 - the name that goes with a token; hosts take any
+# What git may know of the machine: how to reach origins and to log in there.
+GIT_VARIABLES = "SSH_AUTH_SOCK HTTPS_PROXY https_proxy NO_PROXY no_proxy".split()
+# A program has one after SIGINT and one after SIGTERM; the third is for reading what it did.
+GRACE_SHARES = 3
+
+
+@contextmanager
+def open_agents(config: Config) -> Iterator[CommandRunner]:
+    """Make the runner of one worker; as root its programs run as a user of their own.
+
+    Raises:
+        ConfigError: The confinement does not work here, or a secret is not there.
+    """
+    confinement = confinement_of(config)
+    walls = AgentWalls(
+        homes=config.data_dir.absolute() / "homes",
+        hidden=tuple(_hidden(config)),
+        read_only=tuple(path.absolute() for path in config.confinement.read_only),
+        grace=config.worker.limits.grace / GRACE_SHARES,
+    )
+    agents = {name: _agent(project) for name, project in config.projects.items()}
+    _make_data_dir(config)
+    with _own_uid(config, confinement) as own:
+        yield CommandRunner(agents, workspaces_of(config), own, walls, SystemClock())
+
+
+def confinement_of(config: Config) -> Confinement:
+    """The confinement that is configured.
+
+    Raises:
+        ConfigError: It does not work here, or none was chosen and the best is not here.
+    """
+    findings = find_confinement()
+    wanted = config.confinement.mode
+    if wanted != "auto":
+        return findings.of(Mode(wanted))
+    if findings.best.mode is Mode.BUBBLEWRAP:
+        return findings.best
+    reason = next(each.reason for each in findings.refused if each.mode is Mode.BUBBLEWRAP)
+    raise ConfigError(
+        "confinement.mode",
+        f"agents cannot be confined by bubblewrap here: {reason}",
+        f"install bubblewrap, or choose a weaker mode, which lets agents read other files: "
+        f'mode = "{findings.best.mode}"',
+    )
+
+
+def workspaces_of(config: Config) -> Workspaces:
+    """The workspaces of every project.
+
+    Raises:
+        ConfigError: The token of a repository is not there.
+    """
+    environment = {name: variables()[name] for name in GIT_VARIABLES if name in variables()}
+    return Workspaces(
+        root=config.data_dir.absolute() / "workspaces",
+        repositories={
+            name: Repository(origin=origin_of(project), base=project.base)
+            for name, project in config.projects.items()
+        },
+        git=Git(environment=environment),
+    )
+
+
+def origin_of(project: ProjectConfig) -> Origin:
+    """The repository of a project, with its token if it has one.
+
+    Raises:
+        ConfigError: The token is not there, or has no place in this address.
+    """
+    is_path = "://" not in project.repo and ":" not in project.repo.partition("/")[0]
+    url = str(Path(project.repo).expanduser().absolute()) if is_path else project.repo
+    if project.token is None:
+        return Origin.parse(url)
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        raise ConfigError("token", "is only for a repository at https://", "leave it out")
+    user, _, host = parts.netloc.rpartition("@")
+    secret = quote(project.token.read(), safe="")
+    return Origin.parse(parts._replace(netloc=f"{user or TOKEN_USER}:{secret}@{host}").geturl())
+
+
+def _agent(project: ProjectConfig) -> Agent:
+    return Agent(
+        argv=project.command,
+        env={
+            name: value.read() if isinstance(value, SecretRef) else value
+            for name, value in project.env.items()
+        },
+        author=project.identity,
+    )
+
+
+def _hidden(config: Config) -> Iterator[Path]:
+    """Hotdesk's own files, and those that hold secrets."""
+    yield config.data_dir.absolute()
+    yield from files_of(database_path(config.backend).absolute())
+    yield from (path.absolute() for path in config.confinement.hidden)
+    yield from config.secret_files()
+
+
+def _make_data_dir(config: Config) -> None:
+    try:
+        # Others may pass through, because agents may run as another user, but not list it.
+        config.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("data_dir", f"{config.data_dir} cannot be made: {error}") from error
+
+
+@contextmanager
+def _own_uid(config: Config, confinement: Confinement) -> Iterator[Confinement]:
+    """Give the confinement a user number that no other worker of this folder has.
+
+    It is held by a lock on a file, so it is free again when the worker ends in any way.
+    """
+    if confinement.uid is None:
+        yield confinement
+        return
+    folder = config.data_dir / "uids"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for uid in range(UID_DEFAULT, UID_DEFAULT + UIDS_MAX):
+        if (lock := lock_file(folder / str(uid))) is not None:
+            try:
+                yield replace(confinement, uid=uid)
+            finally:
+                os.close(lock)
+            return
+    raise Unavailable(f"more than {UIDS_MAX} workers run on {config.data_dir}")

@@ -1,0 +1,127 @@
+"""``[mail]`` becomes the way in and the way out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from hotdesk.client import Client
+from hotdesk.clock import SystemClock
+from hotdesk.config import Config, MailConfig
+from hotdesk.desks import Job
+from hotdesk.errors import ConfigError
+from hotdesk.intakes.files import MailFiles
+from hotdesk.intakes.mailroom import Mailroom
+from hotdesk.intakes.smtp import SmtpIntake
+from hotdesk.mail.address import KEY_BYTES_MIN
+from hotdesk.mail.outbox import Outbox, Relay
+from hotdesk.ports import Backend
+from hotdesk.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """Mail in and out; ``outbox`` is missing where no relay takes answers."""
+
+    intake: SmtpIntake
+    outbox: Outbox | None
+    files: MailFiles
+    config: Config
+
+    async def tidy(self) -> None:
+        """Remove mails as old as the jobs that retention removes."""
+        before = SystemClock().now() - self.config.limits.retention
+        await to_thread.run_sync(self.files.remove_before, before)
+
+
+def mail_of(
+    config: Config,
+    client: Client,
+    backend: Backend,
+    workspaces: Workspaces,
+    *,
+    tell: Callable[[str], None],
+) -> Mail | None:
+    """Make what takes and sends mail, if mail is configured.
+
+    Raises:
+        ConfigError: A secret is not there, or the key is too short.
+    """
+    if config.mail is None:
+        return None
+    key = _key(config.mail)
+    files = MailFiles(config.data_dir / "mail")
+    mailroom = Mailroom(
+        client,
+        backend,
+        SystemClock(),
+        files,
+        domain=config.mail.domain,
+        key=key,
+        senders={name: project.senders for name, project in config.projects.items()},
+    )
+    host, _, port = config.mail.listen.rpartition(":")
+    intake = SmtpIntake(
+        mailroom,
+        host=host.strip("[]"),
+        port=int(port),
+        hostname=config.mail.domain,
+        is_lmtp=config.mail.protocol == "lmtp",
+        size_max=config.mail.size_max_bytes,
+        connections_max=config.mail.connections_max,
+        on_error=tell,
+    )
+    outbox = None
+    if relay := relay_of(config.mail):
+        outbox = Outbox(
+            backend,
+            SystemClock(),
+            relay,
+            domain=config.mail.domain,
+            key=key,
+            preview_of=lambda job: preview_of(config, workspaces, job),
+        )
+    return Mail(intake=intake, outbox=outbox, files=files, config=config)
+
+
+def relay_of(config: MailConfig) -> Relay | None:
+    """The relay that answers are handed to, if there is one.
+
+    Raises:
+        ConfigError: Its password is not there.
+        Rejected: It would be sent without TLS.
+    """
+    relay = config.relay
+    if relay is None:
+        return None
+    return Relay(
+        host=relay.host,
+        port=relay.port,
+        tls=relay.tls,
+        username=relay.username,
+        password="" if relay.password is None else relay.password.read(),
+    )
+
+
+def preview_of(config: Config, workspaces: Workspaces, job: Job) -> str:
+    """The link to see what a job did; "" where its project has none."""
+    project = config.projects.get(job.desk.project)
+    if project is None or project.preview is None:
+        return ""
+    # A label of a host name holds neither slashes nor dots.
+    branch = workspaces.branch(job.desk, job.thread)
+    return project.preview.format(
+        branch=branch.translate(str.maketrans("/._", "---")),
+        project=job.desk.project,
+        user=job.desk.user,
+        thread=job.thread,
+    )
+
+
+def _key(config: MailConfig) -> bytes:
+    key = config.key.read().encode()
+    if len(key) < KEY_BYTES_MIN:
+        raise ConfigError(
+            "mail.key", f"has fewer than {KEY_BYTES_MIN} bytes", "make one: openssl rand -hex 32"
+        )
+    return key

@@ -1,0 +1,56 @@
+"""Settings become a worker: its runner, its limits, its backend."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from hotdesk.clock import SystemClock
+from hotdesk.config import Config
+from hotdesk.desks import Desk
+from hotdesk.errors import ConfigError
+from hotdesk.ports import Backend, Runner, WorkerCard
+from hotdesk.runners.function import FunctionRunner
+from hotdesk.wiring.agents import open_agents
+from hotdesk.wiring.connection import client_of, open_backend
+from hotdesk.wiring.handler import load_handler
+from hotdesk.worker import Worker
+
+
+@contextmanager
+def open_runner(config: Config) -> Iterator[Runner]:
+    """Make what carries out attempts: a Python function, or the agents of the projects.
+
+    Raises:
+        ConfigError: There is neither, or it cannot be used here.
+    """
+    if config.worker.handler is not None:
+        yield FunctionRunner(load_handler(config.worker.handler))
+    elif config.projects:
+        with open_agents(config) as runner:
+            yield runner
+    else:
+        raise ConfigError(
+            "projects",
+            "there is nothing to serve",
+            "describe a project in hotdesk.toml, or name a Python function with --handler",
+        )
+
+
+@asynccontextmanager
+async def open_worker(
+    config: Config, worker_id: str | None, pinned: Desk | None
+) -> AsyncIterator[tuple[Worker, Backend]]:
+    """Open the backend and make a worker on it; nothing is claimed before it runs.
+
+    Raises:
+        ConfigError: There is nothing to serve, or it cannot be used here.
+    """
+    with open_runner(config) as runner:
+        backend = open_backend(config.backend, limits=config.limits.limits)
+        try:
+            card = WorkerCard(
+                id=worker_id or client_of(backend).new_id(), pid=os.getpid(), pinned=pinned
+            )
+            yield Worker(card, backend, runner, SystemClock(), config.worker.limits), backend
+        finally:
+            await backend.close()
