@@ -33,12 +33,12 @@ class EventLog:
             renderer = [_printable, structlog.dev.ConsoleRenderer(colors=has_color)]
         self._log: Any = structlog.wrap_logger(
             structlog.PrintLogger(sys.stderr),
-            processors=[structlog.processors.add_log_level, *renderer],
+            processors=[structlog.processors.add_log_level, _in_order, *renderer],
         )
 
-    def say(self, what: str, **facts: object) -> None:
+    def say(self, event: str, **facts: object) -> None:
         """Write a line of our own."""
-        self._log.info(what, timestamp=_stamp(self._clock.now()), **facts)
+        self._log.info(event, timestamp=_stamp(self._clock.now()), **facts)
 
     def trouble(self, what: str) -> None:
         """Write what went wrong, in a sentence."""
@@ -81,6 +81,11 @@ class EventLog:
 
 def _stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
+
+
+def _in_order(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Put first what every line has."""
+    return {key: line[key] for key in ("timestamp", "level", "event")} | dict(line)
 
 
 def _printable(_logger: object, _method: str, line: EventDict) -> EventDict:

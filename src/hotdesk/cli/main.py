@@ -6,6 +6,7 @@ error is one line and the next step, never a traceback unless it was asked for t
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -19,6 +20,7 @@ from hotdesk.errors import HotdeskError, NotAllowed, NotFound, Rejected, Unavail
 
 # The summaries stand here too, so that help and completion import no command.
 COMMANDS = {
+    "demo": "Show the main job, from instruction to answer.",
     "init": "Write a commented hotdesk.toml.",
     "up": "Run everything: intake, workers, sweep and answers.",
     "send": "Submit one instruction.",
@@ -101,17 +103,17 @@ def run(arguments: Sequence[str], given: Given | None = None) -> int:
     """
     given = {} if given is None else given
     try:
-        with hotdesk.make_context("hotdesk", [*arguments], obj=given) as context:
-            code = hotdesk.invoke(context)
-            return code if isinstance(code, int) else OK
-    except click.exceptions.Exit as end:
-        return end.exit_code
+        code = hotdesk.main([*arguments], "hotdesk", standalone_mode=False, obj=given)
+        return code if isinstance(code, int) else OK
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read us has gone. Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
     except click.ClickException as error:
         _say(_usage_of(error))
         return USAGE
@@ -153,8 +155,10 @@ def _say(what: str) -> None:
 def _own_up(
     given: Given, kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Report a bug of ours without its message, which may hold anything."""
+    """Report an error that nobody expected, without its message, which may hold anything."""
     if wants_tracebacks(given):
         sys.__excepthook__(kind, error, trace)
-    else:
-        _say(f"this is a bug in Hotdesk ({kind.__name__}); run it again with -v -v to see where")
+        return
+    frames = traceback.extract_tb(trace)
+    place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+    _say(f"unexpected {kind.__name__}{place}; run it again with -v -v to see all of it")

@@ -42,7 +42,9 @@ def up(invocation: Invocation, *, handler: str | None) -> None:
 
             async with anyio.create_task_group() as logging:
                 logging.start_soon(log.follow, deployment.backend)
-                await run_until_told(run, ways_to_leave(crew, log.trouble))
+                await run_until_told(
+                    run, ways_to_leave(crew, lambda what: log.say("leaving", what=what))
+                )
                 logging.cancel_scope.cancel()
             await log.catch_up(deployment.backend)
         log.say("down")
