@@ -19,34 +19,37 @@ def pages(site: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("instruction", "meant"),
     [
-        ("make the header blue", ["the header has the colour blue"]),
-        ("Please paint the footer dark green.", ["the footer has the colour darkgreen"]),
-        ("turn the page #fafafa!", ["the page has the colour #fafafa"]),
-        ("Set the colour of the links to grey", ["the links has the colour gray"]),
-        ("Set the title to Fresh bread.", ['the title says "Fresh bread"']),
-        ('Change the text of the footer to "a. Set b; c"', ['the footer says "a. Set b; c"']),
-        ("set the title to “Ça va?”", ['the title says "Ça va?"']),
+        ("make the header blue", ["the colour of the header is blue"]),
+        ("Please paint the footer dark green.", ["the colour of the footer is darkgreen"]),
+        ("turn the page #fafafa!", ["the colour of the page is #fafafa"]),
+        ("Set the colour of the links to grey", ["the colour of the links is gray"]),
+        ("Set the title to Fresh bread.", ['the text of the title is "Fresh bread"']),
+        (
+            'Change the text of the footer to "a. Set b; c"',
+            ['the text of the footer is "a. Set b; c"'],
+        ),
+        ("set the title to “Ça va?”", ['the text of the title is "Ça va?"']),
         ("replace old words by new words", ['"new words" stands where "old words" stood']),
         ('Replace "by and by" with "soon"', ['"soon" stands where "by and by" stood']),
-        ("No, make the header red instead, please", ["the header has the colour red"]),
+        ("No, make the header red instead, please", ["the colour of the header is red"]),
         (
             "Make the header blue, set the\ntitle to A\nB and replace C by D",
             [
-                "the header has the colour blue",
-                'the title says "A B"',
+                "the colour of the header is blue",
+                'the text of the title is "A B"',
                 '"D" stands where "C" stood',
             ],
         ),
         (
             "Hello,\n\n- make the header blue\n- and set the title to A\n\nThanks, Scott",
-            ["the header has the colour blue", 'the title says "A"'],
+            ["the colour of the header is blue", 'the text of the title is "A"'],
         ),
         (
             "Make the footer blue. Set the title to A. Sorry, make it red.",
             [
-                "the footer has the colour blue",
-                'the title says "A"',
-                "the footer has the colour red",
+                "the colour of the footer is blue",
+                'the text of the title is "A"',
+                "the colour of the footer is red",
             ],
         ),
     ],
@@ -82,7 +85,7 @@ def test_the_site_is_changed_as_the_instruction_says(site: Path, ask: Ask) -> No
 
     after = pages(site)
     assert done.returncode == 0
-    assert 'the title says "Rye & more"' in done.stdout
+    assert 'the text of the title is "Rye & more"' in done.stdout
     assert after["style.css"] == PAGES["style.css"].replace("steelblue", "navy")
     for name in ("index.html", "about.html"):
         before = PAGES[name].replace("Amelia's Bakery", "Rye &amp; more")
@@ -129,7 +132,7 @@ def test_interrupted_instructions_are_carried_out_with_the_newer_one(site: Path,
 
     after = pages(site)
     assert done.returncode == 0
-    assert 'the title says "A"' in done.stdout
+    assert 'the text of the title is "A"' in done.stdout
     assert after["style.css"] == PAGES["style.css"].replace("steelblue", "navy").replace(
         "lightgray", "darkgreen"
     )
@@ -169,7 +172,7 @@ def test_the_answer_says_what_was_done_and_stands_where_hotdesk_looks_for_it(
     ask("Make the header navy.")
 
     answer = (tmp_path / "result.txt").read_text()
-    assert answer == "Done:\n- the header has the colour navy"
+    assert answer == "Done:\n- the colour of the header is navy"
 
 
 def test_one_that_fails_leaves_no_answer(tmp_path: Path, ask: Ask) -> None:

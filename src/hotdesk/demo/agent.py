@@ -80,7 +80,7 @@ def wish_for_colour(part: str, colour: str) -> Wish:
         return value.sub(lambda found: f"{found[1]} {colour}", content)
 
     about = f"the colour of the {part}"
-    return Wish(about=about, done=f"the {part} has the colour {colour}", edit=edit, part=part)
+    return Wish(about=about, done=f"{about} is {colour}", edit=edit, part=part)
 
 
 def wish_for_text(element: str, text: str) -> Wish:
@@ -94,7 +94,7 @@ def wish_for_text(element: str, text: str) -> Wish:
         return old.sub(lambda found: found[1] + html.escape(text, quote=False), content)
 
     about = f"the text of the {element}"
-    return Wish(about=about, done=f'the {element} says "{text}"', edit=edit)
+    return Wish(about=about, done=f'{about} is "{text}"', edit=edit)
 
 
 def wish_for_words(old: str, new: str) -> Wish:

@@ -11,8 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Deployment:
     """Hotdesk in *folder*."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is written before ``configure``."""
+        """Nothing is written or started before ``running``."""
         self.folder = folder
         self.port = 0
         self._is_stopping = False
@@ -75,32 +75,8 @@ class Deployment:
         """What ``hotdesk up`` and its workers print."""
         return self.folder / "up.log"
 
-    def configure(self, settings: Settings) -> None:
-        """Write ``hotdesk.toml`` and the key for reply addresses."""
-        self.port = _free_port()
-        key = self.folder / "mail.key"
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32), encoding="ascii")
-        users: dict[str, object] = {u: [person.address] for u, person in settings.users.items()}
-        tables: dict[str, dict[str, object]] = {
-            "": {"backend": self.url, "data_dir": str(self.folder / "data")},
-            "pool": {"min_workers": 2, "max_workers": 3},
-            # The shortest there is: a takeover of a dead worker does not wait for it, and a
-            # reader of the log sees that.
-            "worker": {"lease_seconds": 15, "grace_seconds": 5},
-            "confinement": {
-                "mode": str(settings.confinement.mode),
-                "read_only": [str(path) for path in settings.shown],
-            },
-            "mail": {"domain": DOMAIN, "listen": f"{HOST}:{self.port}", "key": f"file:{key}"},
-            "mail.relay": {"host": HOST, "port": settings.relay_port, "tls": "none"},
-            f"projects.{PROJECT}": {"repo": str(settings.origin), "command": settings.agent},
-            f"projects.{PROJECT}.users": users,
-        }
-        self.config_file.write_text(_toml(tables), encoding="utf-8")
-
     @asynccontextmanager
-    async def running(self, client: Client) -> AsyncIterator[Process]:
+    async def running(self, settings: Settings, client: Client) -> AsyncIterator[Process]:
         """Run ``hotdesk up`` for as long as the block lasts, or until it is stopped.
 
         Every process of it has ended when this returns or raises.
@@ -108,27 +84,20 @@ class Deployment:
         Raises:
             DeploymentFailed: It ended by itself.
         """
-        with self.log_file.open("wb") as log:
+        with _reserved_port() as self.port:
+            self._configure(settings)
             # Not to be interrupted: a process that is started is one that we end.
             with anyio.CancelScope(shield=True):
-                process = await anyio.open_process(
-                    [sys.executable, "-m", "hotdesk", "--config", str(self.config_file), "up"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=self.folder,
-                    env=_environment(self.folder),
-                    start_new_session=True,  # Ctrl-C reaches the demo, which ends it in order.
-                )
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._watch, process)
-                yield process
-                tasks.cancel_scope.cancel()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self.stop(process)
-                await _end(process, client)
+                process = await self._start()
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._watch, process)
+                    yield process
+                    tasks.cancel_scope.cancel()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self.stop(process)
+                    await _end(process, client)
 
     async def stop(self, process: Process) -> int | None:
         """Ask it to drain; return its exit status, ``None`` if it does not end."""
@@ -147,12 +116,43 @@ class Deployment:
                     return
             await anyio.sleep(POLL_SECONDS)
 
+    def _configure(self, settings: Settings) -> None:
+        key = self.folder / "mail.key"
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_hex(32), encoding="ascii")
+        users: dict[str, object] = {u: [person.address] for u, person in settings.users.items()}
+        tables: dict[str, dict[str, object]] = {
+            "": {"backend": self.url, "data_dir": str(self.folder / "data")},
+            "confinement": {
+                "mode": str(settings.confinement.mode),
+                "read_only": [str(path) for path in settings.shown],
+            },
+            "mail": {"domain": DOMAIN, "listen": f"{HOST}:{self.port}", "key": f"file:{key}"},
+            "mail.relay": {"host": HOST, "port": settings.relay_port, "tls": "none"},
+            f"projects.{PROJECT}": {"repo": str(settings.origin), "command": settings.agent},
+            f"projects.{PROJECT}.users": users,
+        }
+        self.config_file.write_text(_toml(tables), encoding="utf-8")
+
+    async def _start(self) -> Process:
+        with self.log_file.open("wb") as log:
+            return await anyio.open_process(
+                [sys.executable, "-m", "hotdesk", "--config", str(self.config_file), "up"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=_environment(self.folder),
+                start_new_session=True,  # Ctrl-C reaches the demo, which ends it in order.
+            )
+
     async def _watch(self, process: Process) -> None:
         status = await process.wait()
         if not self._is_stopping:
-            raise DeploymentFailed(f"hotdesk up ended with status {status}:\n{self._last_words()}")
+            raise DeploymentFailed(f"hotdesk up ended by itself, with status {status}")
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Return the last lines of its log."""
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-LOG_LINES_SHOWN:])
 
@@ -174,10 +174,14 @@ def _environment(home: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Hold a free port: bound, and not listening, it can be listened on by name only."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((HOST, 0))
+        port: int = holder.getsockname()[1]
+        yield port
 
 
 def _toml(tables: Mapping[str, Mapping[str, object]]) -> str:

@@ -7,7 +7,6 @@ bound. What does not happen within it ends the play and is named in the summary.
 import os
 import signal
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +25,7 @@ from hotdesk.demo.site import PAGES, PROJECT, TITLE, Site
 from hotdesk.demo.telling import Teller
 from hotdesk.demo.trace import Mark, Trace
 from hotdesk.demo.watch import Watch
-from hotdesk.desks import DeskStatus, Job
+from hotdesk.desks import Job
 from hotdesk.wiring import connect
 
 T = TypeVar("T")
@@ -59,6 +58,7 @@ CHANGES = {
         "Cinnamon rolls": "Cinnamon knots",
         "lightgray": "khaki",
         "ivory": "white",
+        "gold": "orange",
     },
     "ana": {
         "gold": "tomato",
@@ -100,22 +100,22 @@ class Play:
         await self._site.build()
         self._say("note", f"a website with its bare origin is in {self._site.folder}")
         async with connect(self._deployment.url) as client, anyio.create_task_group() as tasks:
-            await self._prepare(tasks, confinement)
+            settings = await self._prepare(tasks, confinement)
             tasks.start_soon(self._watch.run, client)
             with anyio.move_on_after(PLAY_SECONDS_MAX) as bound:
-                await self._play(client)
+                await self._play(settings, client)
             if bound.cancelled_caught:
                 self._missed.append(f"the play has not ended after {PLAY_SECONDS_MAX} s")
             summary = await self._take_stock(client)
             tasks.cancel_scope.cancel()
         return summary
 
-    async def _prepare(self, tasks: TaskGroup, confinement: Confinement) -> None:
+    async def _prepare(self, tasks: TaskGroup, confinement: Confinement) -> Settings:
         relay_port = await tasks.start(self._sink.run)
         trace_port = await tasks.start(self._trace.run)
         agent = program.install(self._deployment.folder, confinement)
         options = ("--pace", str(PACE_SECONDS), "--trace", f"{HOST}:{trace_port}")
-        settings = Settings(
+        return Settings(
             origin=self._site.origin,
             agent=(*agent.argv, *options),
             shown=agent.shown,
@@ -123,17 +123,18 @@ class Play:
             relay_port=relay_port,
             confinement=confinement,
         )
-        self._deployment.configure(settings)
 
-    async def _play(self, client: Client) -> None:
+    async def _play(self, settings: Settings, client: Client) -> None:
         try:
-            async with self._deployment.running(client) as process:
+            async with self._deployment.running(settings, client) as process:
                 try:
                     await self._scenes(client, process)
                 except (Missed, aiosmtplib.SMTPException) as problem:
                     self._missed.append(str(problem))
         except* DeploymentFailed as failures:
             self._missed += [str(failure) for failure in failures.exceptions]
+        if self._missed:
+            self._say("note", f"the last words of hotdesk up:\n{self._deployment.last_words()}")
 
     # --------------------------------------------------------------------- the scenes
 
@@ -154,19 +155,22 @@ class Play:
         """Correct an instruction while it is worked on; another user's desk is not disturbed."""
         first = SCOTT.writes(
             _address("scott"),
-            'Set the title to "Amelia bakes". Change the text of the footer to "12 Mill Lane, '
-            'behind the church". Change the text of the tagline to "Still warm".',
+            'Set the title to "Amelia bakes".\n'
+            'Change the text of the footer to "12 Mill Lane, behind the church".\n'
+            'Change the text of the tagline to "Still warm".\n',
             subject="Make the header navy",
         )
         running = await self._instruct(client, first)
-        await self._wait("the agent works", self._trace.until("step", running.id, times=2))
+        await self._wait("the agent works", self._trace.until("step", running.id))
         hers = ANA.writes(
             _address("ana"),
-            'Change the text of the hours to "Open every day, from 7 to 18 o\'clock". '
-            "Make the footer beige. Replace Apple cake by Plum cake.",
+            'Change the text of the hours to "Open every day, from 7 to 18 o\'clock".\n'
+            "Make the footer beige.\n"
+            "Replace Apple cake by Plum cake.\n",
             subject="Make the links tomato",
         )
         await self._instruct(client, hers)
+        await self._wait("two files are done", self._trace.until("step", running.id, times=3))
         correction = SCOTT.writes(
             _address("scott"),
             "No, make it dark green instead.",
@@ -174,6 +178,7 @@ class Play:
             answers=first,
         )
         await self._instruct(client, correction)
+        await self._answered(first)
         await self._answered(hers)
         return await self._answered(correction)
 
@@ -189,8 +194,8 @@ class Play:
         """Kill the worker of a job, with its agent midway."""
         reply = SCOTT.writes(
             str(answer["Reply-To"]),
-            'Replace "Cinnamon rolls" by "Cinnamon knots". Make the footer khaki and make the '
-            "page white.",
+            'Replace "Cinnamon rolls" by "Cinnamon knots".\n'
+            "Make the footer khaki, make the page white and make the links orange.\n",
             subject=str(answer["Subject"]),
             answers=answer,
         )
@@ -220,7 +225,7 @@ class Play:
         if reply.is_taken:
             self._taken.append(str(mail["Message-ID"]))
         else:
-            self._say("mail", f"{reply.code} {reply.text}", to=str(mail["From"]))
+            self._say("reply", f"{reply.code} {reply.text}", to=str(mail["From"]))
         return reply.is_taken
 
     async def _answered(self, mail: EmailMessage) -> EmailMessage:
@@ -237,7 +242,8 @@ class Play:
             self._say("agent", mark.text, job=mark.job, desk=mark.desk)
 
     def _tell_answer(self, mail: EmailMessage) -> None:
-        self._say("answer", mail.get_content(), to=str(mail["To"]))
+        text = "\n".join(mail.get_content().splitlines())
+        self._say("answer", text, to=str(mail["To"]))
 
     # --------------------------------------------------------------------- the result
 
@@ -250,7 +256,12 @@ class Play:
             answers=self._sink.mails,
             trace=self._trace,
         )
-        summary = findings.summary(seconds=self._teller.seconds, missed=())
+        # When the play broke off, nothing else could be as expected.
+        missed = self._missed or await self._not_as_expected(findings, client)
+        return findings.summary(seconds=self._teller.seconds, missed=missed)
+
+    async def _not_as_expected(self, findings: Findings, client: Client) -> list[str]:
+        summary = findings.summary(seconds=0, missed=())
         missed = [
             f"{name} should be {number}, and is {getattr(summary, name)}"
             for name, number in EXPECTED.items()
@@ -259,8 +270,10 @@ class Play:
         if self._trace.desks_at_once < PARTIES:
             missed.append("the two desks were not worked on at the same time")
         missed += await self._wrong_pages(findings)
-        missed += [f"{desk.desk} still has an owner or jobs" for desk in await _unfinished(client)]
-        return replace(summary, missed=(*self._missed, *missed))
+        unfinished = [desk for desk in await client.desks() if desk.owner or desk.pending]
+        missed += [f"desk {desk.desk} still has an owner or jobs" for desk in unfinished]
+        missed += [f"an agent still works at desk {desk}" for desk in self._trace.desks]
+        return missed
 
     async def _wrong_pages(self, findings: Findings) -> list[str]:
         """Compare what is published with what was asked for, and with nothing else."""
@@ -275,10 +288,6 @@ class Play:
                 if await self._site.page(branch.name, name) != _changed(page, changes):
                     missed.append(f"{name} on {branch.name} is not what was asked for")
         return missed
-
-
-async def _unfinished(client: Client) -> list[DeskStatus]:
-    return [desk for desk in await client.desks() if desk.owner or desk.pending]
 
 
 def _changed(page: str, changes: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from hotdesk.ports import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One thing that was said. ``what`` is its kind: note, mail, agent, answer or event."""
+    """One thing that was said. ``what`` is its kind: note, mail, reply, agent, answer or event."""
 
     seconds: float
     what: str
@@ -31,7 +31,7 @@ WORDS = {
     "JobSubmitted": "{job}, of desk {desk}, is durable",
     "DeskClaimed": "{worker} {how} desk {desk}, generation {generation}",
     "BranchFenced": "the branch is shut to the generations before {generation}",
-    "JobStarted": "{job} runs on {worker}: attempt {attempt}, {folded} folded in",
+    "JobStarted": "{job} runs on {worker}, attempt {attempt}{begun}",
     "InterruptSent": "{job} is interrupted because of {by}",
     "PartialSaved": "the partial work of {job} is saved",
     "JobEnded": "{job} has ended: {state}",
@@ -66,7 +66,8 @@ class Teller:
         """Say what an event means, if people want to know it."""
         text = self._words(event)
         if text:
-            ids: dict[str, Json] = {"desk": event.desk, "job": event.job_id}
+            desk = str(Desk.from_key(event.desk)) if event.desk else ""
+            ids: dict[str, Json] = {"desk": desk, "job": event.job_id}
             details = {name: value for name, value in ids.items() if value}
             self.say("event", text, kind=event.kind, **details, **event.details)
 
@@ -89,6 +90,7 @@ class Teller:
             details["worker"] = self._name("worker", details["worker_id"])
         if details.get("by"):
             details["by"] = self.job(details["by"])
+        details["begun"] = ", with the interrupted one folded in" if details.get("folded") else ""
         details["how"] = "takes over" if details.get("is_takeover") else "claims"
         details["left"] = "has left" if details.get("is_clean") else "is dead"
         return WORDS.get(event.kind, "").format(generation=event.generation, **details)

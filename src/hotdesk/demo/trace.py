@@ -43,6 +43,11 @@ class Trace:
         self.overlaps: list[tuple[Mark, Mark]] = []
         self.desks_at_once = 0
 
+    @property
+    def desks(self) -> set[str]:
+        """The desks that agents work at now."""
+        return {mark.desk for mark in self._working.values()}
+
     async def run(self, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled; started with the port."""
         async with await anyio.create_tcp_listener(local_host=HOST, local_port=0) as listener:
@@ -76,8 +81,7 @@ class Trace:
             others = [each for each in self._working.values() if each.desk == mark.desk]
             self.overlaps += [(other, mark) for other in others]
             self._working[agent] = mark
-            desks = {each.desk for each in self._working.values()}
-            self.desks_at_once = max(self.desks_at_once, len(desks))
+            self.desks_at_once = max(self.desks_at_once, len(self.desks))
         elif mark.what == "gone":
             del self._working[agent]
         self.marks.append(mark)
