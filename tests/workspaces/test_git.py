@@ -130,6 +130,17 @@ async def test_only_the_last_words_of_a_failure_are_kept(fake_git: Callable[[str
     assert caught.value.last_lines.splitlines() == [f"line {number}" for number in range(42, 50)]
 
 
+async def test_a_failure_does_not_repeat_the_credentials_that_git_says(
+    fake_git: Callable[[str], Git],
+) -> None:
+    git = fake_git("echo \"fatal: unable to access 'https://me:s3cret@x/'\" >&2; exit 128")
+
+    for is_remote in (False, True):
+        with pytest.raises((GitFailed, OriginUnreachable)) as caught:
+            await git.run("fetch", at=NOWHERE, is_remote=is_remote)
+        assert "https://***@x/" in str(caught.value)
+
+
 async def test_a_process_that_does_not_read_what_it_is_given_is_no_failure(
     fake_git: Callable[[str], Git],
 ) -> None:

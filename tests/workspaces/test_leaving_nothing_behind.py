@@ -104,6 +104,22 @@ async def test_a_number_that_belongs_to_another_process_by_now_is_not_signalled(
     assert not note.exists()
 
 
+async def test_an_old_note_of_the_same_number_does_not_hide_a_process(
+    workspaces: Workspaces, open_workspace: Opens, started: Started
+) -> None:
+    old = [await open_workspace(1, thread=thread) for thread in ("t1", "t2", "t3")]
+    agent = start(started, "sleep 100")
+    for workspace in old:
+        await workspace.note_process(agent.pid)
+    for workspace in (old[0], old[2]):
+        note = workspace.room.processes / str(agent.pid)
+        note.write_text("1" + note.read_text())
+
+    await workspaces.end_processes(DESK, 2)
+
+    assert agent.wait(5) == -signal.SIGKILL
+
+
 async def test_what_was_noted_in_another_container_is_left_alone(
     workspaces: Workspaces, open_workspace: Opens, started: Started
 ) -> None:
@@ -264,14 +280,14 @@ def test_folders_of_any_depth_are_removed(tmp_path: Path) -> None:
     root, trash = make_heap(tmp_path)
     # Deeper than a path may be long, and than Python calls itself.
     folder = os.open(root, os.O_RDONLY)
-    for _ in range(3000):
-        os.mkdir("a", dir_fd=folder)
-        inner = os.open("a", os.O_RDONLY, dir_fd=folder)
+    for _ in range(1100):
+        os.mkdir("a" * 4, dir_fd=folder)
+        inner = os.open("a" * 4, os.O_RDONLY, dir_fd=folder)
         os.close(folder)
         folder = inner
     os.close(folder)
 
-    assert removal.remove(root, b"a", trash)
+    assert removal.remove(root, b"aaaa", trash)
 
     assert not list(trash.iterdir())
 
@@ -325,7 +341,7 @@ def test_removing_what_somebody_still_writes_into_ends_and_harms_nobody(tmp_path
 
     def write() -> None:
         """Go on writing through an open folder, as a process does that works there."""
-        for number in range(2000):
+        for number in range(300):
             try:
                 os.symlink(outside, f"link{number}", dir_fd=folder)
                 os.mkdir(f"dir{number}", dir_fd=folder)

@@ -23,7 +23,7 @@ from hotdesk.workspaces import (
     Repository,
     Workspaces,
 )
-from tests.workspaces.conftest import DESK, NOW, Opens
+from tests.workspaces.conftest import BRANCH, DESK, NOW, Opens, work
 from tests.workspaces.origins import BareOrigin, git, wipe
 
 pytestmark = pytest.mark.anyio
@@ -74,27 +74,24 @@ async def test_a_damaged_mirror_is_made_anew(
 
 
 async def test_kept_commits_outlive_the_mending_of_a_mirror(
-    origin: BareOrigin, open_workspace: Opens, confirm: Confirm
+    tmp_path: Path, origin: BareOrigin, open_workspace: Opens, confirm: Confirm
 ) -> None:
-    origin.person_pushes({"other": "1\n"}, branch="other", start="main")
     workspace = await open_workspace()
-    origin.person_pushes({"x": "theirs"}, branch="hotdesk/scott/t1", start="main")
-    (workspace.path / "x").write_text("ours")
-    commit = await workspace.commit("x", now=NOW)
+    origin.person_pushes({"work": "theirs"}, branch=BRANCH, start="main")
+    commit = await work(workspace, "ours")
     with pytest.raises(MergeConflict) as caught:
         await workspace.push(confirm=confirm)
     mirror = workspace.mirror.path
-    # The object of a branch that is needed for nothing else.
-    other = origin.head("other")
-    git("unpack-objects", at=mirror, stdin=b"", check=False)
-    (mirror / "packed-refs").unlink(missing_ok=True)
-    (mirror / "refs/remotes/origin/other").write_text("1" * 40)
+    (mirror / "refs/remotes/origin/gone").write_text("1" * 40)
+    away = origin.path.rename(tmp_path / "away")
 
-    assert await workspace.mirror.mend()
+    with pytest.raises(OriginUnreachable):
+        await workspace.mirror.mend()
+    away.rename(origin.path)
+    await open_workspace(job_id="job-2")
 
-    assert git("rev-parse", caught.value.kept, at=mirror) == commit.id
-    assert git("rev-parse", "refs/remotes/origin/other", at=mirror) == other
-    assert (mirror.parent / "damaged.git").exists()
+    assert git("rev-parse", caught.value.kept, at=mirror) == commit
+    assert git("for-each-ref", "refs/remotes/origin/gone", at=mirror) == ""
 
 
 async def test_a_sound_mirror_is_not_made_anew(open_workspace: Opens) -> None:
@@ -137,24 +134,38 @@ async def test_workers_that_need_the_mirror_at_once_wait_for_each_other(
     assert log.read_text().split() == ["in", "out"] * 4
 
 
-async def test_packs_are_joined_and_old_kept_commits_forgotten_when_there_are_many(
+async def test_packs_are_joined_when_there_are_many_and_nothing_is_thrown_away(
+    origin: BareOrigin, workspaces: Workspaces
+) -> None:
+    # Every fetch leaves a pack, as large ones do.
+    many = replace(workspaces, git=Git(config=(("fetch.unpackLimit", "1"),)))
+    workspace = await many.open(DESK, "t1", 1, job_id="job-1", now=NOW)
+    (workspace.path / "x").write_text("never published")
+    commit = await workspace.commit("x", now=NOW)
+    for number in range(51):
+        origin.person_pushes({"x": f"{number}\n"})
+        await workspace.mirror.fetch()
+
+    await many.tidy(unused_since=NOW, keep=())
+
+    mirror = workspace.mirror.path
+    assert len([*mirror.glob("objects/pack/*.pack")]) == 1
+    assert git("cat-file", "blob", f"{commit.id}:x", at=mirror) == "never published"
+    assert git("status", "--porcelain", at=workspace.path) == "?? x"
+
+
+async def test_kept_commits_are_forgotten_when_they_are_old(
     origin: BareOrigin, workspaces: Workspaces, open_workspace: Opens
 ) -> None:
     workspace = await open_workspace()
-    (workspace.path / "x").write_text("never published")
+    (workspace.path / "x").write_text("1")
     commit = await workspace.commit("x", now=NOW)
-    mirror = workspace.mirror
-    await mirror.keep("refs/hotdesk/kept/old", origin.head("main"))
-    await mirror.keep("refs/hotdesk/kept/new", commit.id)
-    folder = mirror.path / "objects/17"
-    folder.mkdir(exist_ok=True)
-    for number in range(27):
-        (folder / f"{number:038x}").touch()
-    wipe(folder)
+    await workspace.mirror.keep("refs/hotdesk/kept/old", origin.head("main"))
+    await workspace.mirror.keep("refs/hotdesk/kept/new", commit.id)
 
-    await mirror.tidy(kept_since=NOW)
+    await workspaces.tidy(unused_since=NOW, keep=())
 
-    kept = git("for-each-ref", "--format=%(refname)", "refs/hotdesk", at=mirror.path)
+    kept = git("for-each-ref", "--format=%(refname)", "refs/hotdesk", at=workspace.mirror.path)
     assert kept == "refs/hotdesk/kept/new"
 
 

@@ -147,7 +147,7 @@ async def test_a_branch_that_was_deleted_at_the_origin_starts_again_at_the_base(
     assert not (workspace.path / "x").exists()
 
 
-@pytest.mark.parametrize("ruin", ["a link", "a file", "nothing", "a broken index"])
+@pytest.mark.parametrize("ruin", ["links", "files", "nothing", "a broken index", "a linked root"])
 async def test_a_clone_that_the_agent_ruined_is_whole_again_for_the_next_job(
     tmp_path: Path, open_workspace: Opens, ruin: str
 ) -> None:
@@ -159,14 +159,17 @@ async def test_a_clone_that_the_agent_ruined_is_whole_again_for_the_next_job(
     wipe(first.path / ".git")
     wipe(first.path / "src")
     match ruin:
-        case "a link":
+        case "links":
             (first.path / ".git").symlink_to(outside)
             (first.path / "src").symlink_to(outside)
-        case "a file":
+        case "files":
             (first.path / ".git").write_text(f"gitdir: {outside}\n")
             (first.path / "src").write_text("file")
         case "nothing":
             wipe(first.path)
+        case "a linked root":
+            wipe(first.path)
+            first.path.symlink_to(outside)
         case "a broken index":
             (first.room.state / "index").write_text("not an index")
 
@@ -230,6 +233,9 @@ async def test_a_hard_link_to_a_file_of_somebody_else_is_not_given_to_the_agent(
     (tmp_path / "secret").write_text("hello\n")
     (first.path / "README.md").unlink()
     (first.path / "README.md").hardlink_to(tmp_path / "secret")
+    # Committing finds the content unchanged, so nothing writes the file anew.
+    (first.path / "x").write_text("1")
+    await first.commit("x", now=NOW)
 
     await open_workspace(job_id="job-2", owner_uid=AGENT_UID)
 

@@ -51,6 +51,10 @@ class Mirror:
         """What git works on, without a work tree."""
         return Place(git_dir=self.path)
 
+    @property
+    def _damaged(self) -> Path:
+        return self.path.with_name("damaged.git")
+
     async def fetch(self) -> None:
         """Bring the origin's branches here; make the mirror if there is none yet.
 
@@ -80,21 +84,11 @@ class Mirror:
                         "fsck", "--connectivity-only", "--no-dangling", at=self.place, is_long=True
                     )
                 except GitFailed:
-                    damaged = self.path.with_name("damaged.git")
-                    await self._discard(damaged)
-                    self.path.rename(damaged)
+                    await self._discard(self._damaged)
+                    self.path.rename(self._damaged)
                 else:
                     return False
             await self._make()
-            with suppress(GitFailed):
-                await self.git.run(
-                    "fetch",
-                    "--quiet",
-                    "--no-write-fetch-head",
-                    str(self.path.with_name("damaged.git")),
-                    "+refs/hotdesk/*:refs/hotdesk/*",
-                    at=self.place,
-                )
             return True
 
     async def entries(self, *arguments: str, at: Place) -> list[bytes]:
@@ -271,6 +265,18 @@ class Mirror:
         (new / "info").mkdir(exist_ok=True)
         (new / "info" / "attributes").write_text(ATTRIBUTES)
         await self._fetch_into(new)
+        if self._damaged.exists():
+            # What was kept is nowhere else. As much as can still be read is better than nothing.
+            kept = "+refs/hotdesk/*:refs/hotdesk/*"
+            with suppress(GitFailed):
+                await self.git.run(
+                    "fetch",
+                    "--quiet",
+                    "--no-write-fetch-head",
+                    str(self._damaged),
+                    kept,
+                    at=Place(git_dir=new),
+                )
         new.rename(self.path)
 
     async def _fetch_into(self, path: Path) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,25 +50,30 @@ async def end(folders: Iterable[Path]) -> tuple[int, ...]:
     Killed are the noted processes, their process groups and their descendants. What a worker
     in another container noted cannot be seen from here and is left alone.
     """
-    notes = {int(path.name): path for folder in folders for path in _notes(folder)}
+    notes = {path: mark for folder in folders for path, mark in _notes(folder)}
     if not notes:
         return ()
-    started = {pid: path.read_text() for pid, path in notes.items()}
     now = await to_thread.run_sync(_processes)
-    leaders = {pid for pid, seen in now.items() if started.get(pid) == f"{seen.started} {_here()}"}
-    family = await to_thread.run_sync(_kill, {pid: now[pid].started for pid in leaders})
+    marks = {(pid, f"{seen.started} {_here()}"): seen.started for pid, seen in now.items()}
+    noted = {(int(path.name), mark) for path, mark in notes.items()}
+    leaders = {pid: marks[pid, mark] for pid, mark in noted & marks.keys()}
+    family = await to_thread.run_sync(_kill, leaders)
     with anyio.move_on_after(_END_SECONDS_MAX):
         while _alive(family, await to_thread.run_sync(_processes)):  # noqa: ASYNC110 - the kernel ends them
             await anyio.sleep(_POLL_SECONDS)
     alive = _alive(family, await to_thread.run_sync(_processes))
-    for pid, path in notes.items():
-        if pid not in alive and started[pid].endswith(_here()):
+    for path, mark in notes.items():
+        if int(path.name) not in alive and mark.endswith(_here()):
             path.unlink(missing_ok=True)
     return tuple(sorted(alive))
 
 
-def _notes(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*") if path.name.isdecimal()]
+def _notes(folder: Path) -> Iterator[tuple[Path, str]]:
+    for path in folder.glob("*"):
+        # Another worker may be tidying up as well.
+        with contextlib.suppress(FileNotFoundError):
+            if path.name.isdecimal():
+                yield path, path.read_text()
 
 
 def _alive(family: dict[int, str], now: dict[int, Seen]) -> set[int]:
