@@ -178,6 +178,16 @@ async def test_pipes_and_sockets_are_not_waited_for_and_not_committed(
     assert set(names(workspace, commit.id)) == {"src/header.css"}
 
 
+def test_a_file_that_turns_into_a_pipe_while_it_is_read_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    stream = io.BytesIO()
+
+    # git named it when it was a file still.
+    Snapshot(root=tmp_path, stream=stream).read([], [b"pipe"])
+
+    assert stream.getvalue() == b""
+
+
 async def test_a_pipe_where_git_looks_for_patterns_fails_the_attempt_in_time(
     open_workspace: Opens,
 ) -> None:

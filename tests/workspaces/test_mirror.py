@@ -135,14 +135,15 @@ async def test_workers_that_need_the_mirror_at_once_wait_for_each_other(
 
 
 async def test_packs_are_joined_when_there_are_many_and_nothing_is_thrown_away(
-    origin: BareOrigin, workspaces: Workspaces
+    origin: BareOrigin, workspaces: Workspaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hotdesk.workspaces.mirror._PACKS_MAX", 3)
     # Every fetch leaves a pack, as large ones do.
     many = replace(workspaces, git=Git(config=(("fetch.unpackLimit", "1"),)))
     workspace = await many.open(DESK, "t1", 1, job_id="job-1", now=NOW)
     (workspace.path / "x").write_text("never published")
     commit = await workspace.commit("x", now=NOW)
-    for number in range(51):
+    for number in range(4):
         origin.person_pushes({"x": f"{number}\n"})
         await workspace.mirror.fetch()
 

@@ -12,7 +12,7 @@ import pytest
 
 from hotdesk.desks import Desk
 from hotdesk.errors import ClaimLost, ConfigError, NotFound, Rejected
-from hotdesk.workspaces import Origin, OriginUnreachable, Repository, Workspaces
+from hotdesk.workspaces import Confirm, Origin, OriginUnreachable, Repository, Workspaces
 from tests.workspaces.conftest import DESK, NOW, Opens
 from tests.workspaces.origins import BareOrigin, git, wipe
 
@@ -119,6 +119,27 @@ async def test_files_that_the_repository_ignores_stay_for_the_next_job_and_other
     assert not (second.path / "nested").exists()
     assert (second.path / "README.md").read_text() == "hello\n"
     assert git("status", "--porcelain", at=second.path) == ""
+
+
+async def test_files_that_did_not_change_are_not_written_anew_for_the_next_job(
+    open_workspace: Opens, confirm: Confirm
+) -> None:
+    workspace = await open_workspace(owner_uid=AGENT_UID)
+
+    def written() -> list[tuple[int, int]]:
+        files = [workspace.path / "README.md", workspace.path / "src/header.css"]
+        return [(found.st_ino, found.st_mtime_ns) for found in map(Path.stat, files)]
+
+    found = written()
+    workspace = await open_workspace(job_id="job-2", owner_uid=AGENT_UID)
+    assert written() == found
+
+    (workspace.path / "src/header.css").write_text("blue\n")
+    changed = written()
+    await workspace.commit("x", now=NOW)
+    await workspace.push(confirm=confirm)
+    await open_workspace(job_id="job-3", owner_uid=AGENT_UID)
+    assert written() == changed
 
 
 async def test_the_next_job_starts_from_what_people_pushed_meanwhile(
