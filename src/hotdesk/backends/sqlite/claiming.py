@@ -67,7 +67,7 @@ def held(tx: Transaction, claim: Claim) -> Row:
     Raises:
         ClaimLost: Another generation has begun, or this one has been ended.
     """
-    desk = tx.one("desk_by_key", key=claim.desk.key)
+    desk = tx.one("held_desk", key=claim.desk.key)
     if desk is None or desk["generation"] != claim.generation or desk["owner"] != claim.worker_id:
         raise ClaimLost(claim.desk.key, claim.generation)
     return desk
@@ -98,31 +98,28 @@ def beat(
     desk = held(tx, claim) if delivery is None else held_active(tx, delivery)
     _renew(tx, desk, lease)
     tx.run("seen", worker=claim.worker_id, now=tx.at, done=done)
-    return view(tx, desk, claim.worker_id, limits)
+    return view(tx, desk, limits)
 
 
-def view(tx: Transaction, desk: Row, worker_id: str, limits: Limits) -> DeskView:
+def view(tx: Transaction, desk: Row, limits: Limits) -> DeskView:
     """The desk as its owner should see it."""
-    worker = tx.one("worker_by_id", worker=worker_id)
-    is_draining = worker is None or bool(worker["draining"])
-    is_pinned = worker is not None and worker["pinned"] is not None
     interrupt = None
     if desk["active_job"] is not None:
-        running = entry_of(tx.row("job_by_id", job=desk["active_job"]))
+        running = entry_of(tx.row("running_job", job=desk["active_job"]))
         interrupt = interrupt_for(
             running,
             newer(tx, desk["id"], running),
-            is_draining=is_draining,
+            is_draining=bool(desk["draining"]),
             is_ending=bool(desk["active_ending"]),
             limits=limits,
         )
     return DeskView(
         interrupt=interrupt,
         has_pending=desk["pending"] > 0,
-        is_wanted_elsewhere=not is_pinned
+        is_wanted_elsewhere=desk["worker_pinned"] is None
         and bool(tx.row("is_one_wanted", now=tx.at, seen_after=seen_after(tx))["wanted"]),
         is_leaving_asked=bool(desk["paused"] or desk["release_asked"]),
-        is_draining=is_draining,
+        is_draining=bool(desk["draining"]),
         due_at=instant(desk["due_at"] or None),
     )
 

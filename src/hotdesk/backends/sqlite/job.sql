@@ -1,6 +1,15 @@
 -- name: job_by_id
 SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk WHERE job.id = :job;
 
+-- name: is_known
+SELECT 1 FROM job WHERE id = :job;
+
+-- name: running_job
+-- What the rules need, and what is written when it settles.
+SELECT seq, id, desk, thread, interrupt, "order", place, send, attempt, preemptions,
+    given_back, cancelled, started_at, error, outcomes, deliveries, settled, origin
+FROM job WHERE id = :job;
+
 -- name: insert_job
 INSERT INTO job (id, desk, thread, instruction, interrupt, "order", place, submitted_at, origin)
 VALUES (:id, :desk, :thread, :instruction, :interrupt, :place, :place, :now, :origin);
@@ -45,8 +54,7 @@ ORDER BY "order";
 UPDATE job SET
     state = 'running', attempt = :attempt, started_at = :now, worker = :worker,
     generation = :generation, deliveries = deliveries + 1
-WHERE seq = :seq
-RETURNING *;
+WHERE seq = :seq;
 
 -- name: back_to_queue
 UPDATE job SET state = 'queued' WHERE id = :job AND state = 'running';

@@ -58,8 +58,10 @@ def instant(value: int | None) -> datetime | None:
     return None if value is None else from_us(value)
 
 
-def job_of(row: Row, desk: Desk | None = None) -> Job:
-    """A job; the row has ``desk_key`` unless *desk* is given."""
+def job_of(stored: Row, desk: Desk | None = None, **changed: int | str) -> Job:
+    """A job; the row has ``desk_key`` unless *desk* is given. *changed* goes before it."""
+    # A Row looks for a name among all its columns, each time.
+    row = {**dict(zip(stored.keys(), stored, strict=True)), **changed}
     partial = row["partial"]
     return Job(
         id=row["id"],

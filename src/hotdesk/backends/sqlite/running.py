@@ -50,19 +50,17 @@ def next_job(tx: Transaction, claim: Claim, *, limits: Limits) -> Delivery | Des
         # The answer to an earlier hand-over was lost: the same send, the same attempt.
         row = tx.row("job_by_id", job=desk["active_job"])
         return Delivery(claim=claim, job=job_of(row), folded=_folded(tx, row, _success(tx, row)))
-    return hand_over(tx, claim, desk, limits) or view(
-        tx, tx.row("desk_by_id", desk=desk["id"]), claim.worker_id, limits
-    )
+    return hand_over(tx, claim, desk, limits) or view(tx, held(tx, claim), limits)
 
 
 def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Delivery | None:
     """The next job to run, registered as active; drops those that are not to run."""
-    worker = tx.one("worker_by_id", worker=claim.worker_id)
-    if worker is None or worker["draining"] or desk["paused"] or desk["release_asked"]:
+    is_leaving = desk["draining"] or desk["paused"] or desk["release_asked"]
+    if is_leaving or desk["due_at"] > tx.at:
         return None
     for _ in range(DROPS_MAX):
         head = tx.one("head", desk=desk["id"])
-        if head is None or desk["due_at"] > tx.at:
+        if head is None:
             return None
         entry = entry_of(head)
         decision = decide(
@@ -73,7 +71,7 @@ def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Deliv
         )
         if decision is Decision.RUN:
             return _start(tx, claim, desk, head)
-        desk = _apply(
+        _apply(
             tx,
             desk,
             head,
@@ -88,7 +86,7 @@ def settle(
     tx: Transaction, delivery: Delivery, outcome: Outcome, *, and_next: bool, limits: Limits
 ) -> Delivery | None:
     """Record how the attempt ended, and hand over the next job in the same commit."""
-    row = tx.one("job_by_id", job=delivery.job.id)
+    row = tx.one("running_job", job=delivery.job.id)
     if row is not None and row["settled"] == delivery.job.deliveries:
         # The answer to this very call was lost after its commit; the same send may run again.
         return None
@@ -96,7 +94,7 @@ def settle(
     assert row is not None, "a running job is not removed"
     entry = entry_of(row)
     after = settlement(entry, outcome, _newer_if_asked(tx, desk, entry), limits)
-    desk = _apply(
+    _apply(
         tx,
         desk,
         row,
@@ -105,7 +103,8 @@ def settle(
         error=outcome.error,
         settled=row["deliveries"],
     )
-    return hand_over(tx, delivery.claim, desk, limits) if and_next else None
+    # With a delay, the desk waits with its oldest job.
+    return hand_over(tx, delivery.claim, desk, limits) if and_next and not after.delay else None
 
 
 def _newer_if_asked(tx: Transaction, desk: Row, entry: Entry) -> Iterator[Entry]:
@@ -154,7 +153,7 @@ def end_unstarted(tx: Transaction, desk: Row, job: Row, state: JobState) -> None
 
 def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
     attempt = head["attempt"] + 1
-    started = tx.row(
+    tx.run(
         "start",
         seq=head["seq"],
         attempt=attempt,
@@ -181,7 +180,17 @@ def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
             folded=len(folded),
         )
     )
-    return Delivery(claim=claim, job=job_of(started, claim.desk), folded=folded)
+    job = job_of(
+        head,
+        claim.desk,
+        state=JobState.RUNNING.value,
+        attempt=attempt,
+        started_at=tx.at,
+        worker=claim.worker_id,
+        generation=claim.generation,
+        deliveries=head["deliveries"] + 1,
+    )
+    return Delivery(claim=claim, job=job, folded=folded)
 
 
 def _folded(tx: Transaction, job: Row, success: int) -> tuple[Interrupted, ...]:
@@ -211,14 +220,12 @@ def _apply(
     result: Result | None = None,
     error: str,
     settled: int,
-) -> Row:
-    """Write what follows into both records; return the desk's."""
-    place = _write(tx, desk, job, after, result=result, error=error, settled=settled)
-    return tx.row(
+) -> None:
+    _write(tx, desk, job, after, result=result, error=error, settled=settled)
+    tx.run(
         "deactivate",
         desk=desk["id"],
-        pending=desk["pending"] - after.state.is_ended,
-        last_place=max(desk["last_place"], place),
+        ended=int(after.state.is_ended),
         due_at=tx.at + after.delay // MICROSECOND if after.delay else 0,
     )
 
@@ -232,14 +239,16 @@ def _write(
     result: Result | None = None,
     error: str,
     settled: int,
-) -> int:
-    """Write what follows into the job's record; return the place of its send.
+) -> None:
+    """Write what follows into the job's record.
 
     *settled* is the last hand-over whose worker has reported: a later report of it
     is a repetition, and any other one of a send that is over is stale.
     """
     is_ended = after.state.is_ended
-    place = int(desk["last_place"] + 1 if after.is_put_back else job["place"])
+    place = job["place"]
+    if after.is_put_back:
+        place = tx.row("next_place", desk=desk["id"])["last_place"]
     send = job["send"] + after.is_put_back
     cursor = tx.emit(_event(desk, job, after, send))
     tx.run(
@@ -262,7 +271,6 @@ def _write(
         _note_thread(tx, job, after.state, cursor)
         if job["origin"]:
             _owe_answer(tx, job, after.state)
-    return place
 
 
 def _event(desk: Row, job: Row, after: Settlement, send: int) -> Event:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hotdesk.backends.sqlite.file import MICROSECOND, Row, Transaction
 from hotdesk.backends.sqlite.rows import entry_of, job_of, origin_text
 from hotdesk.desks import (
+    Entry,
     Interrupt,
     InterruptPolicy,
     InterruptReason,
@@ -21,7 +22,8 @@ def submit(tx: Transaction, jobs: Sequence[NewJob], limits: Limits) -> list[Job]
     """Make *jobs* durable; those whose id is known come back as they stand."""
     submitted = []
     for new in jobs:
-        if known := tx.one("job_by_id", job=new.id):
+        if tx.one("is_known", job=new.id):
+            known = tx.row("job_by_id", job=new.id)
             if known["desk_key"] != new.desk.key:
                 raise Rejected(f"job id {new.id!r} belongs to another desk; choose another id")
             submitted.append(job_of(known))
@@ -100,8 +102,10 @@ def tell_owner(tx: Transaction, desk: Row, new: Job, limits: Limits) -> None:
         return
     if new.interrupt is InterruptPolicy.NEVER or desk["active_ending"]:
         return
-    running = entry_of(tx.row("job_by_id", job=desk["active_job"]))
-    newer = entry_of(tx.row("job_by_id", job=new.id))
+    running = entry_of(tx.row("running_job", job=desk["active_job"]))
+    newer = Entry(
+        job_id=new.id, send=new.send, order=new.order, thread=new.thread, interrupt=new.interrupt
+    )
     if preempts(newer, running, limits):
         interrupt(tx, desk, InterruptReason.PREEMPT, by=new.id)
 
