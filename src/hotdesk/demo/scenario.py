@@ -148,7 +148,7 @@ class Play:
         await self._kill(client, answer)
         self._say("note", "hotdesk up is asked to end")
         if await self._deployment.stop(process) != 0:
-            self._missed.append(f"hotdesk up has not ended well: see {self._deployment.log_file}")
+            self._missed.append("hotdesk up did not end with status 0 when it was asked to")
         await self._wait("every worker has left", self._watch.until_left())
 
     async def _correct(self, client: Client) -> EmailMessage:
