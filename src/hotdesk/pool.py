@@ -75,9 +75,10 @@ class Pool:
                 mark = await self._backend.changed(mark, wait=timedelta(0))
                 await self._carry_out(await self._look(), tasks)
                 mark = await self._await_reason(mark)
-            except HotdeskError as error:
-                # The database may be back at the next look; workers go on meanwhile.
-                self._on_error(f"the pool could not look: {error}")
+            except* HotdeskError as errors:
+                # The database may be back at the next look; workers go on meanwhile. Waiting
+                # in a task group makes a group of what went wrong.
+                self._on_error(f"the pool could not look: {_first(errors)}")
                 await self._clock.sleep(LOOK_AT_LEAST)
             await self._clock.sleep(LOOK_AT_MOST)
 
@@ -188,3 +189,9 @@ class Pool:
             async with anyio.create_task_group() as tasks:
                 for process in processes:
                     tasks.start_soon(process.wait)
+
+
+def _first(errors: BaseException) -> BaseException:
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    return errors
