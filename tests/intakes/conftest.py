@@ -17,6 +17,7 @@ from anyio import to_thread
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
+from hotdesk.desks import Job
 from hotdesk.intakes.files import MailFiles
 from hotdesk.intakes.mailroom import Mailroom
 from hotdesk.intakes.smtp import SmtpIntake
@@ -45,6 +46,11 @@ class Post:
     async def events(self, kind: str) -> list[dict[str, object]]:
         """Return the details of the events of one kind."""
         return [dict(e.details) for e in await self.backend.events() if e.kind == kind]
+
+    async def the_job(self) -> Job:
+        """Return the one job that there is."""
+        (job,) = await self.client.jobs()
+        return job
 
     def stored(self) -> dict[str, bytes]:
         """Return the content of every file that was stored, by its path."""
@@ -90,7 +96,7 @@ def listen(post: Post) -> Listen:
 def connected(port: int, *, is_lmtp: bool = False) -> Iterator[smtplib.SMTP]:
     """A client that has said hello; call it in a thread."""
     kind = smtplib.LMTP if is_lmtp else smtplib.SMTP
-    with kind("127.0.0.1", port, timeout=10) as smtp:
+    with kind("127.0.0.1", port, timeout=15) as smtp:
         smtp.ehlo_or_helo_if_needed()
         yield smtp
 
@@ -111,3 +117,18 @@ async def deliver(
             return smtp.data(raw)
 
     return await to_thread.run_sync(talk)
+
+
+def start_of_mail(recipient: str) -> bytes:
+    """Everything that a client says before the mail itself."""
+    return f"EHLO x\r\nMAIL FROM:<anna@example.org>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode()
+
+
+async def everything_from(stream: anyio.abc.ByteReceiveStream) -> bytes:
+    received = b""
+    with anyio.fail_after(15):
+        try:
+            while True:
+                received += await stream.receive()
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            return received
