@@ -49,12 +49,17 @@ class ConfigError(Rejected):
 
 
 class ClaimLost(HotdeskError):
-    """Another worker may hold this desk: stop the work, write and push nothing."""
+    """Another worker may hold this desk: stop the work, write and push nothing.
 
-    def __init__(self, desk: str, generation: int) -> None:
+    ``seen`` is the later generation that was met outside the desk's record, on a
+    branch; 0 when the record itself said so.
+    """
+
+    def __init__(self, desk: str, generation: int, *, seen: int = 0) -> None:
         super().__init__(f"generation {generation} no longer holds desk {desk}")
         self.desk = desk
         self.generation = generation
+        self.seen = seen
 
 
 class Unavailable(HotdeskError):

@@ -173,6 +173,15 @@ class Desks(Protocol):
         """Note that former owners can no longer push to the branch of *thread*."""
         ...
 
+    async def catch_up(self, claim: Claim, generation: int, *, now: datetime) -> None:
+        """Go on behind *generation*, which was met on a branch although the record is older.
+
+        That happens when the store was restored from a backup. The desk is left as
+        after a death, and its next claim has a later generation than any before.
+        Nothing happens when the claim does not hold.
+        """
+        ...
+
     async def release(self, claim: Claim, *, now: datetime) -> bool:
         """Leave the desk if nothing is pending; ``False`` means go on serving.
 

@@ -5,7 +5,8 @@ it. A session that meets another generation, or could not renew before its lease
 ended, stops the run and writes nothing.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -96,12 +97,18 @@ class Session:
                 tasks.start_soon(self._flush_logs)
                 await self._work()
                 tasks.cancel_scope.cancel()
-        except* ClaimLost:
+        except* ClaimLost as lost:
             # Whoever holds the desk now goes on from what is durable.
-            pass
+            await self._catch_up(max(_seen(lost)))
         finally:
             with anyio.move_on_after(FAREWELL.total_seconds(), shield=True):
                 await self._runner.leave(self._claim)
+
+    async def _catch_up(self, seen: int) -> None:
+        """Heal a record that is older than the branches, as after restoring a backup."""
+        if seen > self._claim.generation:
+            with suppress(Unavailable):
+                await self._backend.catch_up(self._claim, seen, now=self._clock.now())
 
     def drain(self) -> None:
         """Stop the running job and take no more."""
@@ -377,6 +384,14 @@ class _Stopped(Exception):
     def __init__(self, reason: InterruptReason) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _seen(group: BaseExceptionGroup[ClaimLost]) -> Iterator[int]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _seen(error)
+        else:
+            yield error.seen
 
 
 def _outcome_of(failure: AttemptFailed) -> Outcome:

@@ -261,3 +261,23 @@ async def test_nothing_of_an_attempt_is_left_but_the_clone_of_its_thread(
 
     assert files_below(folder / "homes") == []
     assert working_in(folder) == []
+
+
+async def test_a_database_that_was_restored_from_a_backup_goes_on_behind_the_branch(
+    serve: Serve, origin: BareOrigin, workspaces: Workspaces, confirm: Confirm
+) -> None:
+    # Generation 7 was here; the record of the desk, from a backup, starts at 1 again.
+    now = SystemClock().now()
+    desk = Desk("amelia", "scott")
+    workspace = await workspaces.open(desk, "t1", 7, job_id="before", now=now)
+    (workspace.path / "before").touch()
+    await workspace.commit("before the backup", now=now)
+    await workspace.push(confirm=confirm)
+
+    async with serve("touch after") as client:
+        job = await client.submit(desk, "go on", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.generation) == (JobState.SUCCEEDED, 8)
+    files = git("ls-tree", "--name-only", "hotdesk/scott/t1", at=origin.path).split()
+    assert files == ["after", "before", "index.html"]

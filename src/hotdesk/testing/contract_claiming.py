@@ -325,6 +325,44 @@ class ClaimingContract(Contract):
 
     # -------------------------------------------------------------------- leaving
 
+    async def test_a_record_that_is_older_than_a_branch_goes_on_behind_its_generation(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        claim = await scene.claimed("w1")
+        delivery = await scene.handed(claim)
+
+        await scene.backend.catch_up(claim, 7, now=scene.clock.now())
+        again = await other.claimed("w2")
+
+        assert again.generation == 8
+        assert again.unfenced == (delivery.job.thread,)
+        with pytest.raises(ClaimLost):
+            await scene.settle(delivery)
+
+    async def test_a_stale_worker_cannot_make_the_record_catch_up(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        stale = await scene.claimed("w1")
+        scene.clock.jump(TAKEOVER + MOMENT)
+        fresh = await other.claimed("w2")
+
+        await scene.backend.catch_up(stale, 7, now=scene.clock.now())
+
+        await other.beat(fresh)
+
+    async def test_catching_up_never_takes_a_generation_back(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        claim = await scene.claimed("w1")
+
+        await scene.backend.catch_up(claim, 0, now=scene.clock.now())
+        again = await other.claimed("w2")
+
+        assert again.generation == claim.generation + 1
+
     async def test_a_released_desk_can_be_claimed_again(self, scene: Scene, other: Scene) -> None:
         await scene.submit(a_job("a"))
         claim = await scene.claimed("w1")

@@ -56,7 +56,7 @@ async def refuse_later_generation(
     """
     latest = await latest_generation(mirror, desk, head, known=known)
     if latest > generation:
-        raise ClaimLost(desk.key, generation)
+        raise ClaimLost(desk.key, generation, seen=latest)
     return latest
 
 

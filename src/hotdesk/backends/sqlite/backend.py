@@ -155,6 +155,10 @@ class SqliteBackend(SqliteRecords):
         """Note that former owners can no longer push to the branch of *thread*."""
         await self._write(lambda tx: claiming.fenced(tx, claim, thread), now)
 
+    async def catch_up(self, claim: Claim, generation: int, *, now: datetime) -> None:
+        """Go on behind *generation*, which was met on a branch."""
+        await self._write(lambda tx: claiming.catch_up(tx, claim, generation), now)
+
     async def release(self, claim: Claim, *, now: datetime) -> bool:
         """Leave the desk if nothing is pending."""
         done = self._done.pop(claim.worker_id, 0)

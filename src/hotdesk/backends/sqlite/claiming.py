@@ -130,6 +130,17 @@ def newer(tx: Transaction, desk_id: int, entry: Entry) -> list[Entry]:
     return [entry_of(row) for row in found]
 
 
+def catch_up(tx: Transaction, claim: Claim, generation: int) -> None:
+    """Put the generation behind one that the record had forgotten, and free the desk."""
+    try:
+        desk = tx.row("desk_by_id", desk=held(tx, claim)["id"])
+    except ClaimLost:
+        return
+    tx.run("catch_up", desk=desk["id"], generation=generation)
+    expire(tx, desk)
+    tx.run("stand", worker=claim.worker_id, now=tx.at, done=0)
+
+
 def release(tx: Transaction, claim: Claim, *, done: int) -> bool:
     """Clear the owner if nothing is pending."""
     desk = held(tx, claim)

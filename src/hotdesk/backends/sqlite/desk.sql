@@ -63,6 +63,10 @@ UPDATE desk SET
     release_asked = 0
 WHERE id = :desk;
 
+-- name: catch_up
+-- Never back: a generation that was given away once must not be given again.
+UPDATE desk SET generation = max(generation, :generation) WHERE id = :desk;
+
 -- name: renew
 UPDATE desk SET
     lease_until = :lease_until,
