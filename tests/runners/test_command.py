@@ -188,6 +188,7 @@ async def test_an_interrupted_program_leaves_a_partial_commit_that_the_next_one_
     ("script", "state", "text"),
     [
         ("echo cannot; exit 3", JobState.DEAD, "sh failed (exit status 3): cannot"),
+        ("echo no; exit 65", JobState.FAILED, "sh cannot do this: no"),
         ("exit 75", JobState.DEAD, "sh asks to be run again (exit status 75): "),
         ("ln -s /etc/shadow $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),
         ("mkfifo $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),

@@ -29,7 +29,7 @@ I am the demo agent and know only sentences like these:
   set the title to "Fresh bread"      (or: change the text of the footer to "...")
   replace "old words" by "new words"
 """
-NOT_DONE = 1
+NOT_DONE = 65  # EX_DATAERR of sysexits.h: asking again would not help.
 STOPPED = 130  # As of a program that SIGINT ended.
 COLOURS = frozenset(
     """black white gray silver red maroon crimson tomato coral orange gold yellow khaki olive lime

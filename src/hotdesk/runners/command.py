@@ -23,7 +23,9 @@ from hotdesk.runners.jobfile import JOB_FILE, RESULT_FILE, answer, description
 from hotdesk.runners.process import Program, ProgramEnd, run_program
 from hotdesk.workspaces import Identity, Workspace, Workspaces
 
-TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: it may work later.
+# Two of sysexits.h have a meaning; any other failure is worth another attempt.
+CANNOT = 65  # EX_DATAERR: this instruction cannot be carried out; asking again is useless.
+TRY_AGAIN = 75  # EX_TEMPFAIL: it may work later.
 TEXT_CHARACTERS_MAX = 4000
 REASON_LINES = 8
 
@@ -246,8 +248,11 @@ class CommandRunner:
 def _failure(agent: Agent, end: ProgramEnd) -> AttemptFailed:
     lines = end.tail.decode(errors="replace").strip().splitlines()
     last = "\n".join(lines[-REASON_LINES:])[-TEXT_CHARACTERS_MAX:]
+    name = Path(agent.argv[0]).name
+    if end.exit_code == CANNOT:
+        return AttemptFailed(f"{name} cannot do this: {last}", is_retryable=False)
     kind = "asks to be run again" if end.exit_code == TRY_AGAIN else "failed"
-    return AttemptFailed(f"{Path(agent.argv[0]).name} {kind} (exit status {end.exit_code}): {last}")
+    return AttemptFailed(f"{name} {kind} (exit status {end.exit_code}): {last}")
 
 
 def _last(tail: bytes) -> str:
