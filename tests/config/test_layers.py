@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hotdesk.config import Loaded, load
+from hotdesk.config import Config, Loaded, load
 from hotdesk.errors import ConfigError
 from tests.config.conftest import Write
 
@@ -69,6 +69,15 @@ def test_a_variable_can_hold_a_list_and_reach_into_a_project(
     assert [(str(pin.desk), pin.always_on) for pin in config.pool.pinned] == [
         ("amelia/scott", False)
     ]
+
+
+def test_what_an_agent_finds_in_its_environment_is_no_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOTDESK_JOB_FILE", "/x/job.json")
+    monkeypatch.setenv("HOTDESK_RESULT_FILE", "/x/result.txt")
+
+    assert load().config == Config()
 
 
 def test_tables_in_two_places_are_one_table(write: Write, write_users: Write) -> None:

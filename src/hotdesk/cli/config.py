@@ -60,8 +60,10 @@ def plain(value: object) -> Json:
             return value
         case Section():
             return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        case tuple():
+        case tuple() | list():
             return [plain(each) for each in value]
+        case dict():
+            return {str(name): plain(each) for name, each in value.items()}
         case _:
             return str(value)
 

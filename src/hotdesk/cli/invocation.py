@@ -51,6 +51,7 @@ class Invocation:
             output=Output(
                 is_json=given.get("json", False),
                 is_quiet=given.get("quiet", False),
+                is_verbose=given.get("verbose", 0) > 0,
                 has_color=not given.get("no_color", False),
                 says_yes=given.get("yes", False),
             ),
@@ -68,10 +69,13 @@ class Invocation:
             ConfigError: Something is wrong with it.
         """
         given = {"backend": self.backend, **flags}
-        return load(
+        loaded = load(
             self.config_file,
             {name.replace("__", "."): value for name, value in given.items() if value is not None},
         )
+        files = ", ".join(str(file) for file in loaded.files) or "no file"
+        self.output.detail(f"configuration: {files}; backend: {loaded.config.backend}")
+        return loaded
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run *work* on an event loop, within the time-out.

@@ -19,7 +19,11 @@ def job() -> None:
 
 @job.command("list")
 @click.option("--desk", metavar="PROJECT/USER", help="Only those of this desk.")
-@click.option("--state", type=click.Choice([*JobState]), help="Only those in this state.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in JobState]),
+    help="Only those in this state.",
+)
 @click.option("--limit", type=click.IntRange(1, LIST_MAX), default=50, show_default=True)
 @pass_invocation
 def list_(invocation: Invocation, *, desk: str | None, state: str | None, limit: int) -> None:

@@ -20,7 +20,7 @@ from hotdesk.errors import HotdeskError, NotAllowed, NotFound, Rejected, Unavail
 
 # The summaries stand here too, so that help and completion import no command.
 COMMANDS = {
-    "demo": "Show the main job, from instruction to answer.",
+    "demo": "Show real mails, an interrupt, two users, a stranger and a worker killed with -9.",
     "init": "Write a commented hotdesk.toml.",
     "up": "Run everything: intake, workers, sweep and answers.",
     "send": "Submit one instruction.",

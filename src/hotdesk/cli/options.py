@@ -35,7 +35,9 @@ GLOBALS: tuple[click.Option, ...] = (
     _option(["--json"], is_flag=True, help="Print one JSON object a line."),
     _option(["--no-color"], is_flag=True, help="Print no colours; NO_COLOR does the same."),
     _option(["-q", "--quiet"], is_flag=True, help="Print no progress, only data and errors."),
-    _option(["-v", "--verbose"], count=True, help="Say more; twice shows tracebacks."),
+    _option(
+        ["-v", "--verbose"], count=True, help="Say what is read and opened; twice shows tracebacks."
+    ),
     _option(
         ["--timeout"],
         type=click.FloatRange(min=0, max=31_536_000),

@@ -45,6 +45,7 @@ class Output:
 
     is_json: bool = False
     is_quiet: bool = False
+    is_verbose: bool = False
     has_color: bool = True
     says_yes: bool = False
 
@@ -72,6 +73,11 @@ class Output:
         """Tell a person how it goes, on stderr."""
         if not self.is_quiet:
             click.echo(terminal.block(text), err=True)
+
+    def detail(self, text: str) -> None:
+        """Tell a person who asked for more, on stderr."""
+        if self.is_verbose:
+            self.note(text)
 
     def listing(
         self,

@@ -28,9 +28,9 @@ EVENTS_SHOWN_MAX = 10
 @click.command(cls=Command)
 @pass_invocation
 def top(invocation: Invocation) -> None:
-    """Watch everything, live, until Ctrl-C.
+    """Watch everything, live.
 
-    With --json one object for each change.
+    Ctrl-C ends it. With --json there is one object for each change.
     """
     output = invocation.output
     if not output.is_json and not sys.stdout.isatty():

@@ -93,8 +93,14 @@ def drain(invocation: Invocation, *, worker_id: str) -> None:
 
 @worker.command()
 @click.argument("worker_id", metavar="WORKER")
+@click.option(
+    "--kill-after",
+    type=click.FloatRange(min=0, max=86_400),
+    metavar="SECONDS",
+    help="Give it this long to leave, instead of as long as it may take.",
+)
 @pass_invocation
-def stop(invocation: Invocation, *, worker_id: str) -> None:
+def stop(invocation: Invocation, *, worker_id: str, kill_after: float | None) -> None:
     """Drain a worker of this machine, and kill its process if it does not leave.
 
     It has the time to stop its job and to save what was done. Its job is handed over
@@ -108,7 +114,8 @@ def stop(invocation: Invocation, *, worker_id: str) -> None:
             # Asking it has shown whether it is alive; so the process is still the worker's.
             await _find(connected, worker_id)
             invocation.output.note(f"worker {worker_id} is draining")
-            with anyio.move_on_after(leaving_time(connected.config).total_seconds()):
+            seconds = leaving_time(connected.config).total_seconds()
+            with anyio.move_on_after(seconds if kill_after is None else kill_after):
                 await anyio.wait_readable(process)
                 return "stopped"
             signal.pidfd_send_signal(process, signal.SIGKILL)

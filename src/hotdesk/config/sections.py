@@ -136,10 +136,10 @@ class LimitsConfig(Section):
         10, ge=0, le=1000, description="How often an attempt is given back without counting."
     )
     backoff_seconds: values.Seconds = Field(
-        2, ge=0, le=3600, description="The wait after a failed attempt; it doubles each time."
+        2.0, ge=0, le=3600, description="The wait after a failed attempt; it doubles each time."
     )
     backoff_max_seconds: values.Seconds = Field(
-        60, ge=0, le=3600, description="The longest such wait."
+        60.0, ge=0, le=3600, description="The longest such wait."
     )
     retention_days: values.Whole = Field(
         30, ge=1, le=36_500, description="How long ended jobs and their logs are kept."
@@ -188,7 +188,9 @@ class RelayConfig(Section):
     tls: Literal["starttls", "implicit", "none"] = Field(
         "starttls", description="How the connection is encrypted; none for a relay on this machine."
     )
-    username: str = Field("", description="Whom to log in as; empty for nobody.")
+    username: str = Field(
+        "", description="Whom to log in as; empty for nobody.", examples=["hotdesk"]
+    )
     password: values.Secret | None = Field(
         None,
         description="Where the password is: env:NAME or file:/path.",

@@ -11,7 +11,7 @@ from hotdesk.backends.address import database_path, files_of
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config, ProjectConfig, SecretRef
 from hotdesk.config.environment import variables
-from hotdesk.confinement import UID_DEFAULT, Confinement, Mode, find_confinement
+from hotdesk.confinement import UID_DEFAULT, Confinement, Findings, Mode, find_confinement
 from hotdesk.errors import ConfigError, Unavailable
 from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
 from hotdesk.wiring.lock import lock_file
@@ -45,13 +45,13 @@ def open_agents(config: Config) -> Iterator[CommandRunner]:
         yield CommandRunner(agents, workspaces_of(config), own, walls, SystemClock())
 
 
-def confinement_of(config: Config) -> Confinement:
-    """The confinement that is configured.
+def confinement_of(config: Config, findings: Findings | None = None) -> Confinement:
+    """The confinement that is configured, out of what this machine offers.
 
     Raises:
         ConfigError: It does not work here, or none was chosen and the best is not here.
     """
-    findings = find_confinement()
+    findings = findings or find_confinement()
     wanted = config.confinement.mode
     if wanted != "auto":
         return findings.of(Mode(wanted))

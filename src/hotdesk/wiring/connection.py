@@ -1,14 +1,15 @@
 """A URL becomes a backend, and a backend a client."""
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 from anyio.from_thread import start_blocking_portal
 
 from hotdesk.backends.address import database_path
 from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.backends.sqlite.file import DatabaseFile
 from hotdesk.blocking import BlockingClient
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
@@ -28,6 +29,21 @@ def open_backend(url: str, *, limits: Limits | None = None) -> SqliteBackend:
         Unavailable: It is locked, or the disk is full.
     """
     return SqliteBackend(database_path(url), SystemClock(), limits=limits)
+
+
+@contextmanager
+def open_database(url: str) -> Iterator[DatabaseFile]:
+    """Open the file itself, to look after it; nobody is woken and nothing is claimed.
+
+    Raises:
+        StoreError: The file cannot be used.
+        Unavailable: It is locked, or the disk is full.
+    """
+    database = DatabaseFile(database_path(url), SystemClock())
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def client_of(

@@ -1,0 +1,162 @@
+"""What ``doctor`` looks at: the machine and the store, then what the projects need.
+
+Nothing is changed but what is made for a trial and removed again. Every check is bounded
+in time, and none depends on another one.
+"""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from hotdesk.backends.address import bell_folder, database_path
+from hotdesk.backends.sqlite.bell import SocketBell
+from hotdesk.config import Config, Loaded
+from hotdesk.desks import JobState
+from hotdesk.errors import HotdeskError
+from hotdesk.wiring.connection import client_of, open_backend, open_database
+from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
+from hotdesk.wiring.handler import load_handler
+from hotdesk.wiring.lock import holder_of
+from hotdesk.wiring.project_checks import project_checks
+
+CHECK_SECONDS_MAX = 20
+FREE_BYTES_LOW = 2**30
+FREE_BYTES_MIN = 100 * 2**20
+DEAD_COUNTED_MAX = 100
+MEBIBYTE = 2**20
+
+
+async def examine(loaded: Loaded) -> AsyncIterator[Finding]:
+    """Make every check that makes sense for this configuration, one after another."""
+    for check in _checks(loaded):
+        yield await _bounded(check)
+
+
+def _checks(loaded: Loaded) -> Iterator[Check]:
+    config = loaded.config
+    database = database_path(config.backend)
+    yield partial(_settings, loaded)
+    for folder in dict.fromkeys([database.absolute().parent, _existing(config.data_dir)]):
+        yield partial(_folder, folder)
+        yield partial(_space, folder)
+    # A look must not make a database where there is none.
+    if database.is_file():
+        yield partial(_store, config)
+        yield partial(_bell, database)
+        yield partial(_deployment, database)
+        yield partial(_workers, config)
+        yield partial(_dead_letters, config)
+    else:
+        yield partial(_no_store, database)
+    if config.worker.handler is not None:
+        yield partial(_handler, config.worker.handler)
+    elif config.projects:
+        yield from project_checks(config)
+    else:
+        yield _nothing_to_serve
+
+
+async def _bounded(check: Check) -> Finding:
+    with anyio.move_on_after(CHECK_SECONDS_MAX):
+        try:
+            return await check()
+        except HotdeskError as error:
+            return fail(str(error), "do what it says, and look again")
+        except OSError as error:
+            return fail(f"{error.filename or 'a system call'}: {error.strerror}", "see why")
+    return fail(f"no answer within {CHECK_SECONDS_MAX} s from a check", "see what is in the way")
+
+
+async def _settings(loaded: Loaded) -> Finding:
+    loaded.check_secrets()
+    files = ", ".join(map(str, loaded.files)) or "no file: the defaults"
+    return ok(f"configuration is right ({files})")
+
+
+async def _folder(folder: Path) -> Finding:
+    with tempfile.TemporaryFile(dir=folder):
+        return ok(f"folder {folder} is writable")
+
+
+async def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    what = f"{free // MEBIBYTE} MiB free on the disk of {folder}"
+    if free < FREE_BYTES_MIN:
+        return fail(what, "make room: nothing can be written soon")
+    return ok(what) if free >= FREE_BYTES_LOW else warn(what, "make room soon")
+
+
+async def _store(config: Config) -> Finding:
+    with open_database(config.backend) as database:
+        if wrong := database.check():
+            return fail(f"database is damaged: {wrong[0]}", "stop Hotdesk and restore a backup")
+        return ok(f"database reachable, schema {database.schema}")
+
+
+async def _no_store(database: Path) -> Finding:
+    return warn(f"there is no database {database} yet", "the first job or hotdesk up makes it")
+
+
+async def _bell(database: Path) -> Finding:
+    bell = SocketBell(database)
+    try:
+        bell.open("doctor")
+        is_heard = bell.is_alive("doctor")
+        bell.close("doctor")
+    finally:
+        bell.shut()
+    if is_heard:
+        return ok("workers can wake each other")
+    return fail(
+        f"sockets in {bell_folder(database)} do not work",
+        "keep the database on a local file system",
+    )
+
+
+async def _deployment(database: Path) -> Finding:
+    pid = holder_of(bell_folder(database))
+    if pid is None:
+        return warn("hotdesk up does not run", "start it: hotdesk up")
+    return ok(f"hotdesk up runs (process {pid})")
+
+
+async def _workers(config: Config) -> Finding:
+    backend = open_backend(config.backend)
+    try:
+        workers = await backend.workers()
+    finally:
+        await backend.close()
+    if not workers:
+        return warn("no worker runs", "start some: hotdesk up")
+    return ok(f"{len(workers)} workers run")
+
+
+async def _dead_letters(config: Config) -> Finding:
+    backend = open_backend(config.backend)
+    try:
+        dead = await client_of(backend).jobs(state=JobState.DEAD, limit=DEAD_COUNTED_MAX)
+    finally:
+        await backend.close()
+    if not dead:
+        return ok("no dead letters")
+    more = " or more" if len(dead) == DEAD_COUNTED_MAX else ""
+    return warn(f"{len(dead)}{more} dead letters", "look at them: hotdesk dead list")
+
+
+async def _handler(name: str) -> Finding:
+    load_handler(name)
+    return ok(f"handler {name} can be imported")
+
+
+async def _nothing_to_serve() -> Finding:
+    return warn("no project is configured", "describe one in hotdesk.toml, or use --handler")
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or the one that it would be made in."""
+    folder = folder.absolute()
+    return next(each for each in (folder, *folder.parents) if each.is_dir())

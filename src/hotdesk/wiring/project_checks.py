@@ -1,0 +1,140 @@
+"""What ``doctor`` looks at for projects: git, confinement, repositories, agents, mail."""
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import aiosmtplib
+
+from hotdesk.backends.address import bell_folder, database_path
+from hotdesk.config import Config, MailConfig, ProjectConfig
+from hotdesk.confinement import Mode
+from hotdesk.confinement.walls import HOMES
+from hotdesk.runners.process import PROGRAM_PATH
+from hotdesk.wiring.agents import confinement_of, origin_of, workspaces_of
+from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
+from hotdesk.wiring.lock import holder_of
+from hotdesk.wiring.mail import relay_of
+from hotdesk.workspaces import VERSION_MIN, GitFailed, OriginUnreachable
+from hotdesk.workspaces.git import Git, Place
+
+RELAY_SECONDS_MAX = 10
+
+
+def project_checks(config: Config) -> Iterator[Check]:
+    """The checks of what the configured projects need."""
+    git = workspaces_of(config).git
+    yield partial(_git, git)
+    yield partial(_confinement, config)
+    for name, project in config.projects.items():
+        yield partial(_repository, git, name, project)
+        yield partial(_agent, config, name, project)
+    if config.mail is not None:
+        yield partial(_port, config, config.mail)
+        yield partial(_relay, config.mail)
+
+
+async def _git(git: Git) -> Finding:
+    wanted = ".".join(map(str, VERSION_MIN))
+    try:
+        version = await git.version()
+    except GitFailed as error:
+        return fail(str(error), f"install git {wanted} or newer")
+    known = ".".join(map(str, version))
+    if version < VERSION_MIN:
+        return fail(f"git {known} is too old", f"install git {wanted} or newer")
+    return ok(f"git {known}")
+
+
+async def _confinement(config: Config) -> Finding:
+    confinement = confinement_of(config)
+    if confinement.mode is Mode.BUBBLEWRAP:
+        return ok("agents are confined by bubblewrap")
+    missing = [name for name, is_kept in confinement.promises.items() if not is_kept]
+    return warn(
+        f"agents are confined by {confinement.mode} only: not {', '.join(missing)}",
+        'install bubblewrap and set [confinement] mode = "auto"',
+    )
+
+
+async def _repository(git: Git, name: str, project: ProjectConfig) -> Finding:
+    origin = origin_of(project)
+    try:
+        await git.run(
+            *("ls-remote", "--quiet", "origin", "HEAD"),
+            at=Place(git_dir=Path(os.devnull)),
+            config=origin.config(),
+            is_remote=True,
+        )
+    except (GitFailed, OriginUnreachable) as error:
+        return fail(
+            f"project {name}: repository not reachable: {error}",
+            f"check [projects.{name}] repo and token",
+        )
+    return ok(f"project {name}: repository reachable")
+
+
+async def _agent(config: Config, name: str, project: ProjectConfig) -> Finding:
+    path = project.env.get("PATH", PROGRAM_PATH)
+    program = shutil.which(project.command[0], path=str(path))
+    key = f"[projects.{name}] command"
+    if program is None:
+        return fail(
+            f"project {name}: there is no program {project.command[0]} on {path}",
+            f"install it, or write its whole path in {key}",
+        )
+    if confinement_of(config).hides_files and _is_hidden(Path(program), config):
+        return fail(
+            f"project {name}: {program} is in a home, which agents do not see",
+            "add its folder to [confinement] read_only",
+        )
+    return ok(f"project {name}: agent {program}")
+
+
+def _is_hidden(program: Path, config: Config) -> bool:
+    real = program.resolve()
+    shown = [each.resolve() for each in config.confinement.read_only]
+    return any(real.is_relative_to(home) for home in HOMES) and not any(
+        real.is_relative_to(each) for each in shown
+    )
+
+
+async def _port(config: Config, mail: MailConfig) -> Finding:
+    host, _, port = mail.listen.rpartition(":")
+    what = f"mail is taken at {mail.listen}"
+    try:
+        socket.create_server((host.strip("[]"), int(port))).close()
+    except OSError as error:
+        database = database_path(config.backend)
+        is_up = database.is_file() and holder_of(bell_folder(database)) is not None
+        if error.errno == errno.EADDRINUSE and is_up:
+            return ok(f"{what} by hotdesk up")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return fail(f"{mail.listen} cannot be used: {reason}", "set [mail] listen")
+    return ok(f"{mail.listen} is free to take mail")
+
+
+async def _relay(mail: MailConfig) -> Finding:
+    relay = relay_of(mail)
+    if relay is None:
+        return warn("no relay: answers stay in the outbox", "set [mail.relay]")
+    client = aiosmtplib.SMTP(
+        hostname=relay.host,
+        port=relay.port,
+        use_tls=relay.tls == "implicit",
+        start_tls=relay.tls == "starttls",
+        username=relay.username or None,
+        password=relay.password or None,
+        timeout=RELAY_SECONDS_MAX,
+    )
+    try:
+        async with client:
+            return ok(f"mail relay {relay.host}:{relay.port} reachable")
+    except aiosmtplib.SMTPException as error:
+        return fail(
+            f"mail relay {relay.host}:{relay.port} not reachable: {error}", "check [mail.relay]"
+        )
