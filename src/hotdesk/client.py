@@ -70,10 +70,12 @@ class Client:
                 f"the instruction has {len(instruction)} characters, more than {INSTRUCTION_MAX}; "
                 "attach long material as a file"
             )
+        # A conversation is called like the job that begins it.
+        name = self.new_id()
         return NewJob(
-            id=checked_job_id(id) if id is not None else self.new_id(),
+            id=name if id is None else checked_job_id(id),
             desk=place,
-            thread=checked_name("thread", thread) if thread is not None else self.new_id(),
+            thread=name if thread is None else checked_name("thread", thread),
             instruction=instruction,
             interrupt=self._policy_of(place.project) if interrupt is None else _policy(interrupt),
             origin=origin or Origin(),

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from hotdesk.attempt import AttemptContext, Stop
 from hotdesk.desks import (
@@ -225,6 +226,8 @@ class Session:
         ends = self._session_ends()
         delivery = await self._next()
         while delivery is not None:
+            # A handler may never wait; heartbeats and interrupts have their turn all the same.
+            await anyio.lowlevel.checkpoint()
             is_over = self._clock.monotonic() >= ends
             delivery = await self._run_and_settle(delivery, and_next=not is_over)
             if is_over:
