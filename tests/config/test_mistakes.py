@@ -32,6 +32,7 @@ MAIL = "[mail]\ndomain = 'desk.example.org'\nkey = 'env:MAIL_KEY'\n"
         ("[worker]\nhandler = 'no_colon'", "worker.handler: should be module:function"),
         ("[limits]\nbackoff_seconds = inf", "limits.backoff_seconds: should be less than"),
         ("[confinement]\nmode = 'strong'", "confinement.mode: should be 'auto', 'bubblewrap'"),
+        ("data_dir = '~nobody-here/x'", "data_dir: there is no such home"),
         ("[mail]\ndomain = 'desk.example.org'", "mail.key: is missing"),
         (MAIL + "listen = 'here'", "mail.listen: should be host:port"),
         (MAIL + "listen = '127.0.0.1:99999999999'", "mail.listen: should be host:port"),

@@ -168,12 +168,12 @@ class ConfinementConfig(Section):
     mode: Literal["auto", "bubblewrap", "namespaces", "groups"] = Field(
         "auto", description="auto means bubblewrap; a weaker mode is used only when named here."
     )
-    read_only: tuple[Path, ...] = Field(
+    read_only: tuple[values.Folder, ...] = Field(
         (),
         description="Folders to show to agents although they lie in a home: tools, interpreters.",
-        examples=[["/home/me/.local/bin"]],
+        examples=[["~/.local/bin"]],
     )
-    hidden: tuple[Path, ...] = Field(
+    hidden: tuple[values.Folder, ...] = Field(
         (),
         description="More to hide from agents, beyond homes, /run and Hotdesk's own files.",
         examples=[["/srv/other"]],
@@ -300,7 +300,7 @@ class Config(Section):
     backend: values.BackendUrl = Field(
         "sqlite:///hotdesk.db", description="Where desks and jobs are kept."
     )
-    data_dir: Path = Field(
+    data_dir: values.Folder = Field(
         Path("hotdesk-data"), description="The folder of workspaces, attachments and raw mail."
     )
     pool: PoolConfig = PoolConfig()

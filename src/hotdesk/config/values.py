@@ -7,6 +7,7 @@ value itself out of the report, because it is or may hold a secret.
 import re
 import string
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator
@@ -90,6 +91,13 @@ def _domain(value: str) -> str:
     raise wrong("is not a domain")
 
 
+def _folder(value: Path) -> Path:
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise wrong("there is no such home") from None
+
+
 def _endpoint(value: str) -> str:
     host, _, port = value.rpartition(":")
     if host and port.isascii() and port.isdigit() and int(port[:6]) <= PORT_MAX:
@@ -150,6 +158,7 @@ Variables = Annotated[
 ]
 DeskName = Annotated[Desk, BeforeValidator(understood(_desk))]
 BackendUrl = Annotated[str, AfterValidator(understood(_backend))]
+Folder = Annotated[Path, AfterValidator(_folder)]
 Function = Annotated[str, AfterValidator(_function)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]

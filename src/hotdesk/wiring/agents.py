@@ -41,7 +41,7 @@ def open_agents(config: Config) -> Iterator[CommandRunner]:
     )
     agents = {name: _agent(project) for name, project in config.projects.items()}
     _make_data_dir(config)
-    with _own_uid(config, confinement) as own:
+    with own_uid(config, confinement) as own:
         yield CommandRunner(agents, workspaces_of(config), own, walls, SystemClock())
 
 
@@ -129,7 +129,7 @@ def _make_data_dir(config: Config) -> None:
 
 
 @contextmanager
-def _own_uid(config: Config, confinement: Confinement) -> Iterator[Confinement]:
+def own_uid(config: Config, confinement: Confinement) -> Iterator[Confinement]:
     """Give the confinement a user number that no other worker of this folder has.
 
     It is held by a lock on a file, so it is free again when the worker ends in any way.

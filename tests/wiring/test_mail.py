@@ -1,0 +1,96 @@
+"""What ``[mail]`` becomes: a relay, a key, and the link in an answer."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hotdesk.config import Config
+from hotdesk.desks import Desk, InterruptPolicy, Job, JobState
+from hotdesk.errors import ConfigError, Rejected
+from hotdesk.wiring import client_of, open_backend
+from hotdesk.wiring.agents import workspaces_of
+from hotdesk.wiring.mail import mail_of, preview_of, relay_of
+
+pytestmark = pytest.mark.anyio
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+JOB = Job(
+    id="j1",
+    desk=Desk("amelia", "scott"),
+    thread="t.1",
+    instruction="x",
+    interrupt=InterruptPolicy.DESK,
+    state=JobState.SUCCEEDED,
+    order=1,
+    place=1,
+    send=1,
+    attempt=1,
+    preemptions=0,
+    given_back=0,
+    submitted_at=NOON,
+)
+
+
+def configured(preview: str | None = None, **relay: object) -> Config:
+    return Config.model_validate(
+        {
+            "mail": {
+                "domain": "desk.example.org",
+                "key": "env:MAIL_KEY",
+                "relay": {"host": "127.0.0.1", "tls": "none", **relay} if relay else None,
+            },
+            "projects": {"amelia": {"repo": "a.git", "command": ["a"], "preview": preview}},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("preview", "link"),
+    [
+        ("https://{branch}.x.example", "https://hotdesk-scott-t-1.x.example"),
+        ("https://x.example/{project}/{user}/{thread}", "https://x.example/amelia/scott/t.1"),
+        (None, ""),
+    ],
+)
+async def test_the_link_of_an_answer_leads_to_its_branch(preview: str | None, link: str) -> None:
+    config = configured(preview)
+
+    assert preview_of(config, workspaces_of(config), JOB) == link
+
+
+async def test_a_relay_gets_its_password_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELAY_PASSWORD", "hunter2")
+    config = configured(port=25, username="me", password="env:RELAY_PASSWORD")
+
+    assert config.mail is not None
+    relay = relay_of(config.mail)
+
+    assert relay is not None
+    assert (relay.host, relay.port, relay.password) == ("127.0.0.1", 25, "hunter2")
+    assert "hunter2" not in repr(relay) + repr(config)
+
+
+async def test_a_password_does_not_leave_the_machine_without_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RELAY_PASSWORD", "hunter2")
+    config = configured(host="mail.example.org", username="me", password="env:RELAY_PASSWORD")
+
+    assert config.mail is not None
+    with pytest.raises(Rejected, match="without TLS"):
+        relay_of(config.mail)
+
+
+async def test_a_key_that_could_be_guessed_is_refused(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_KEY", "short")
+    config = configured()
+    backend = open_backend(config.backend)
+    client = client_of(backend)
+
+    with pytest.raises(ConfigError, match=r"mail\.key: has fewer than 16 bytes"):
+        mail_of(config, client, backend, workspaces_of(config), tell=lambda _: None)
+
+    await client.close()
