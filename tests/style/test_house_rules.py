@@ -96,7 +96,11 @@ def test_a_rule_finds_what_breaks_it(rule: Rule, path: str, text: str) -> None:
         (rules.functions_are_short, "tools/x.py", "def f():\n" + "    f()\n" * 69),
         (rules.modules_are_named_for_what_they_know, "src/hotdesk/database.py", ""),
         (rules.packages_only_re_export, "x/__init__.py", '"""X."""\nimport x\n__all__ = ["x"]'),
-        (rules.failures_are_named, "src/hotdesk/pool.py", "try: f()\nexcept Exception: pass"),
+        (
+            rules.failures_are_named,
+            "src/hotdesk/runners/function.py",
+            "try: f()\nexcept Exception: pass",
+        ),
         (rules.failures_are_named, "x.py", "try: f()\nexcept BaseException:\n  g()\n  raise"),
         (rules.python_holds_no_sql, "src/hotdesk/backends/sqlite/file.py", "X = 'BEGIN'"),
         (rules.python_holds_no_sql, "src/hotdesk/x.py", "'DELETE'; 'Select a desk'; 'BEGINNING'"),

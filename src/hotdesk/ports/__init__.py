@@ -1,0 +1,25 @@
+"""What the engine needs of the outside: desks, records, a runner, a clock, processes."""
+
+from hotdesk.ports.backend import Backend
+from hotdesk.ports.clock import Clock
+from hotdesk.ports.desks import Desks, SweepReport, WorkerCard
+from hotdesk.ports.processes import Launcher, Process
+from hotdesk.ports.records import Answer, LogChunk, Records, ThreadView
+from hotdesk.ports.runner import Context, Interruption, Runner
+
+__all__ = [
+    "Answer",
+    "Backend",
+    "Clock",
+    "Context",
+    "Desks",
+    "Interruption",
+    "Launcher",
+    "LogChunk",
+    "Process",
+    "Records",
+    "Runner",
+    "SweepReport",
+    "ThreadView",
+    "WorkerCard",
+]
