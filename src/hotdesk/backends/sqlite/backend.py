@@ -52,6 +52,8 @@ class SqliteBackend(SqliteRecords):
         self._bell.open(card.id)
 
         def work(tx: Transaction) -> None:
+            # A process of this name that was killed: what it ran counts, and it drains no more.
+            claiming.bury(tx, card.id)
             pinned = card.pinned.key if card.pinned else None
             tx.run("register", worker=card.id, pid=card.pid, pinned=pinned, now=tx.at)
             tx.emit(WorkerStarted(worker_id=card.id))
