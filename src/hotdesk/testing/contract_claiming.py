@@ -323,6 +323,21 @@ class ClaimingContract(Contract):
 
         assert [worker.id for worker in await scene.backend.workers()] == ["w1"]
 
+    async def test_a_worker_that_starts_again_under_its_name_does_not_go_on_with_its_claim(
+        self, scene: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        killed = await scene.claimed("w1")
+        await scene.handed(killed)
+        await scene.drain("w1")
+
+        await scene.register("w1")
+        again = await scene.claimed("w1")
+
+        assert again.is_takeover
+        assert again.generation > killed.generation
+        assert (await scene.handed(again)).job.attempt == 2
+
     # -------------------------------------------------------------------- leaving
 
     async def test_a_record_that_is_older_than_a_branch_goes_on_behind_its_generation(
@@ -351,6 +366,17 @@ class ClaimingContract(Contract):
         await scene.backend.catch_up(stale, 7, now=scene.clock.now())
 
         await other.beat(fresh)
+
+    async def test_a_generation_that_somebody_invented_does_not_break_its_desk(
+        self, scene: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+
+        for invented in (2**63 - 1, 10**19 - 1):
+            claim = await scene.claimed("w1")
+            await scene.backend.catch_up(claim, invented, now=scene.clock.now())
+
+        assert (await scene.claimed("w1")).generation > claim.generation
 
     async def test_catching_up_never_takes_a_generation_back(
         self, scene: Scene, other: Scene

@@ -18,6 +18,10 @@ from hotdesk.events import (
 )
 from hotdesk.lifecycle import ACTIVE_TTL, HEARTBEAT, Limits, interrupt_for
 
+# Whoever may push to a branch can name any generation there. A column ends at 2**63, and
+# a claim on a desk that stood there would fail, for every worker and again and again.
+GENERATION_MET_MAX = 10**15
+
 
 def claim(tx: Transaction, worker_id: str, *, lease: timedelta, limits: Limits) -> Claim | None:
     """Take a due desk for *worker_id*, or ``None``; wake another worker if more desks wait."""
@@ -136,7 +140,7 @@ def catch_up(tx: Transaction, claim: Claim, generation: int) -> None:
         desk = tx.row("desk_by_id", desk=held(tx, claim)["id"])
     except ClaimLost:
         return
-    tx.run("catch_up", desk=desk["id"], generation=generation)
+    tx.run("catch_up", desk=desk["id"], generation=min(generation, GENERATION_MET_MAX))
     expire(tx, desk)
     tx.run("stand", worker=claim.worker_id, now=tx.at, done=0)
 
