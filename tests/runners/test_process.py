@@ -7,6 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from hotdesk.clock import SystemClock
 from hotdesk.errors import AttemptFailed, Unavailable
 from hotdesk.runners.process import CUT, Program, run_program
 from tests.runners.programs import Place
@@ -110,9 +111,11 @@ async def test_a_program_waits_while_its_output_is_not_taken(place: Place) -> No
     progress = place.file("workspace/progress")
     taken = ahead_max = 0
 
+    clock = SystemClock()
+
     async def take_slowly(chunk: bytes) -> None:
         nonlocal taken, ahead_max
-        await anyio.sleep(0.02)
+        await clock.sleep(timedelta(milliseconds=20))
         taken += len(chunk)
         ahead_max = max(ahead_max, progress.stat().st_size * 10_000 - taken)
 
@@ -149,9 +152,11 @@ async def test_output_written_just_before_the_end_is_not_lost_to_a_slow_reader(
 ) -> None:
     got = b""
 
+    clock = SystemClock()
+
     async def take_slowly(chunk: bytes) -> None:
         nonlocal got
-        await anyio.sleep(0.1)
+        await clock.sleep(timedelta(milliseconds=100))
         got += chunk
 
     await run_program(
