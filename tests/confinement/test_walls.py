@@ -2,19 +2,31 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from hotdesk.confinement import Limits, Walls
-from hotdesk.errors import Rejected
+from hotdesk.errors import AttemptFailed, Rejected
+from hotdesk.runners.process import Program, run_program
 from tests.runners.programs import Place, living
 
 pytestmark = pytest.mark.anyio
 
 # Shells that are not dash add their own to what they start.
 OF_THE_SHELL = ("SHLVL=", "OLDPWD=", "_=")
+
+
+def told(path: str) -> str:
+    return Path(path).read_text()
+
+
+def namespace(kind: str) -> str:
+    return str(Path(f"/proc/self/ns/{kind}").readlink())
 
 
 async def test_the_environment_is_exactly_what_is_allowed(place: Place) -> None:
@@ -71,11 +83,29 @@ async def test_a_secret_stands_on_no_command_line(place: Place) -> None:
     assert secret not in " ".join(shown)
 
 
-async def test_a_variable_acts_on_no_process_but_the_program(place: Place) -> None:
-    _, output = await place.run("", argv=("true",), env={"LD_PRELOAD": "/no/such/library.so"})
+async def test_a_variable_is_given_to_no_process_around_the_program(place: Place) -> None:
+    # They may be root's, and a variable such as LD_PRELOAD would act on them.
+    around: list[str] = []
 
-    # The linker complains once for each process; those around the program may be root's.
-    assert output.count("/no/such/library.so") == 1
+    async def look(pids: tuple[int, ...]) -> None:
+        around.extend(told(f"/proc/{pid}/environ") for pid in pids)
+
+    await run_program(
+        Program(argv=("true",), walls=place.walls, env={"LD_PRELOAD": "mine.so"}),
+        place.confinement,
+        on_start=look,
+        on_output=lambda _: anyio.lowlevel.checkpoint(),
+        stop=anyio.sleep_forever,
+    )
+
+    assert around
+    assert "mine.so" not in "".join(around)
+
+
+async def test_the_home_of_a_program_is_not_for_its_configuration_to_choose(place: Place) -> None:
+    _, output = await place.run("echo $HOME", env={"HOME": "/", "PWD": "/"})
+
+    assert output == f"{place.walls.home}\n"
 
 
 async def test_a_hidden_folder_is_empty_and_what_lies_in_it_unknown(place: Place) -> None:
@@ -88,11 +118,11 @@ async def test_a_hidden_folder_is_empty_and_what_lies_in_it_unknown(place: Place
     assert ("made-up-token" in output) == (not place.confinement.hides_files)
 
 
-async def test_a_hidden_file_cannot_be_read(place: Place) -> None:
-    token = place.file("token", "made-up-token")
-    walls = replace(place.walls, hidden=(token, place.root / "missing"))
+async def test_a_hidden_file_cannot_be_read_even_in_the_workspace(place: Place) -> None:
+    token = place.file("workspace/token", "made-up-token")
+    walls = replace(place.walls, hidden=(token, Path("/no/such/folder")))
 
-    _, output = await place.run(f"cat {token}", walls=walls)
+    _, output = await place.run("cat token", walls=walls)
 
     assert ("made-up-token" in output) == (not place.confinement.hides_files)
 
@@ -185,13 +215,60 @@ async def test_passwords_cannot_be_read_and_no_right_is_left(place: Place) -> No
     assert "NoNewPrivs:\t1" in output
 
 
-async def test_a_worker_that_is_root_runs_programs_as_another(place: Place) -> None:
+@pytest.fixture
+def groups() -> Iterator[None]:
+    """Root may be in groups besides its own, whose files programs must not read."""
+    before = os.getgroups()
+    if os.getuid() == 0:
+        os.setgroups([12_345])
+    yield
+    if os.getuid() == 0:
+        os.setgroups(before)
+
+
+async def test_a_worker_that_is_root_runs_programs_as_another(place: Place, groups: None) -> None:
     _, output = await place.run("id -u; id -g; id -G")
 
     uid = place.confinement.uid
-    expected = [str(os.getuid()), str(os.getgid())] if uid is None else [str(uid)] * 2
-    assert output.splitlines()[:2] == expected
     assert (uid is None) == (os.getuid() != 0)
+    if uid is not None:
+        assert output.split() == [str(uid)] * 3
+
+
+async def test_shared_memory_and_the_host_name_are_the_programs_own(place: Place) -> None:
+    _, output = await place.run("readlink /proc/self/ns/ipc /proc/self/ns/uts")
+
+    ipc, uts = output.split()
+    assert (ipc != namespace("ipc")) == place.confinement.has_namespace
+    assert (uts != namespace("uts")) == place.confinement.hides_files
+
+
+async def test_a_program_has_a_session_of_its_own_so_no_terminal_reaches_it(place: Place) -> None:
+    sessions: list[tuple[int, int]] = []
+
+    async def look(pids: tuple[int, ...]) -> None:
+        sessions.append((pids[0], os.getsid(pids[0])))
+
+    await run_program(
+        Program(argv=("true",), walls=place.walls),
+        place.confinement,
+        on_start=look,
+        on_output=lambda _: anyio.lowlevel.checkpoint(),
+        stop=anyio.sleep_forever,
+    )
+
+    [(pid, session)] = sessions
+    assert session == pid
+
+
+async def test_walls_that_cannot_be_built_fail_the_attempt_in_words(place: Place) -> None:
+    walls = replace(place.walls, read_only=(place.root / "missing",))
+
+    if place.confinement.hides_files:
+        with pytest.raises(AttemptFailed, match=r"bubblewrap failed: bwrap: .*missing"):
+            await place.run("true", walls=walls)
+    else:
+        await place.run("true", walls=walls)
 
 
 async def test_other_processes_cannot_be_seen(place: Place) -> None:
@@ -251,3 +328,7 @@ def test_mounts_go_from_the_outside_in_so_that_none_covers_another(tmp_path: Pat
 
     order = [mounts.index(str(path)) for path in (tmp_path, walls.home, walls.workspace)]
     assert order == sorted(order)
+
+
+def test_no_program_leaves_its_memory_in_a_file_when_it_crashes() -> None:
+    assert "--core=0" in Limits().arguments(with_processes=False)

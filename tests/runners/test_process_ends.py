@@ -8,12 +8,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 import anyio
 import pytest
 
+from hotdesk.clock import SystemClock
 from hotdesk.confinement import Limits, Mode
 from hotdesk.runners.process import Program, run_program
 from tests.runners.programs import Place, living
@@ -82,8 +84,9 @@ async def running(
 async def gone(mark: str) -> bool:
     """Whether no process with *mark* is left, soon."""
     with anyio.move_on_after(5):
-        while living(mark):  # noqa: ASYNC110 - nobody tells us of a process that is not ours
-            await anyio.sleep(0.01)
+        while living(mark):
+            # Nobody tells us of a process that is not ours.
+            await SystemClock().sleep(timedelta(milliseconds=10))
     return not living(mark)
 
 
@@ -108,16 +111,18 @@ async def test_a_cancelled_program_is_gone_with_its_children_when_the_cancel_ret
     assert survives(mark) != ends(place, stray)
 
 
-async def test_without_a_namespace_or_a_user_of_its_own_a_daemon_stays(
-    place: Place, mark: str
+@pytest.mark.parametrize("stray", STRAYS)
+async def test_without_a_namespace_or_a_user_of_its_own_only_the_group_ends(
+    place: Place, stray: str, mark: str
 ) -> None:
     groups = replace(place.confinement, mode=Mode.GROUPS, uid=None)
     place = replace(place, confinement=groups)
 
-    await place.run("", argv=("sh", "-c", STRAYS["a daemon"], mark))
+    end, output = await place.run("", argv=("sh", "-c", STRAYS[stray], mark))
 
     assert not groups.ends_whole_tree
-    assert survives(mark)
+    assert (end.exit_code, output) == (0, "ready\n")
+    assert survives(mark) == (stray != "a child")
 
 
 async def test_a_fork_bomb_is_bounded(place: Place) -> None:

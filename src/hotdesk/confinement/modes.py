@@ -109,8 +109,7 @@ class Confinement:
 
     def _bubblewrap(self, walls: Walls) -> list[str]:
         return [
-            *(self.bwrap, "--die-with-parent", "--new-session"),
-            *("--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+            *(self.bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
             *(() if self.uid is not None else ("--unshare-user",)),
             *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
             *walls.mounts(),

@@ -31,7 +31,6 @@ class Tree:
         self._held = ExitStack()
         self._first: int | None = None  # Descriptor of the first process in the namespace.
         self._program: int | None = None  # Descriptor of the program, in a namespace.
-        self._is_ended = False
         self.pids: tuple[int, ...] = (process.pid,)
 
     def find_program(self) -> None:
@@ -50,8 +49,6 @@ class Tree:
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the program, and not what is around it. One that has ended stays so."""
-        if self._is_ended:
-            return
         with suppress(ProcessLookupError):
             if self._program is None:
                 self._process.send_signal(number)
@@ -72,13 +69,13 @@ class Tree:
         return code if code >= 0 else 128 - code
 
     async def end(self) -> None:
-        """Kill what is left and return once it is gone. Not to be interrupted, but bounded.
+        """Kill what is left and return once it is gone; bounded, and not to be interrupted.
+
+        To be called once.
 
         Raises:
             AttemptFailed: Something outlives SIGKILL, so nobody may use its workspace.
         """
-        if self._is_ended:
-            return
         with self._held, anyio.move_on_after(END_SECONDS_MAX, shield=True):
             self.kill()
             await self._process.wait()
@@ -87,7 +84,6 @@ class Tree:
                 await anyio.wait_readable(self._first)
             if not self._confinement.has_namespace:
                 await _end_group(self._process.pid, self._confinement.uid)
-            self._is_ended = True
             return
         raise AttemptFailed(f"processes of the program outlive SIGKILL, see {self.pids}")
 

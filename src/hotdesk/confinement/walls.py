@@ -78,8 +78,6 @@ class Walls:
         for path, kind in sorted(self._plan().items(), key=lambda item: len(item[0].parts)):
             around = next((parent for parent in path.parents if parent in made), None)
             if around is not None and made[around] in _EMPTY:
-                if kind == "hide":
-                    continue
                 arguments += _folders_between(around, path)
             arguments += self._mount(kind, path)
             made[path] = kind

@@ -116,7 +116,6 @@ async def run_program(
                 tasks.start_soon(output.pass_on, on_output)
                 tasks.start_soon(stop_gently)
                 exit_code = await tree.wait()
-                await tree.end()
                 await output.finish()
                 tasks.cancel_scope.cancel()
         except ExceptionGroup as group:
@@ -167,6 +166,7 @@ class _Output:
             if chunk is None and self._left is None:
                 continue
             if not chunk:
+                # The end; or a child read what it had written itself, and nothing is left.
                 break
             if self._left is not None:
                 self._left -= len(chunk)
