@@ -1,0 +1,63 @@
+"""A process of the simulated machine: its clock, and whether it runs, is frozen or is dead."""
+
+from datetime import UTC, datetime, timedelta
+
+import anyio
+
+from hotdesk.errors import Unavailable
+
+START = datetime(2026, 1, 5, 6, tzinfo=UTC)
+"""The wall clock when a simulation begins: a Monday morning."""
+
+
+class SimulatedProcess:
+    """What shares a fate: one worker with its connection, its clock and its tasks.
+
+    Everything that a process does passes ``gate`` before and after it waits. There
+    a frozen process stands still, and a dead one learns that it is.
+    """
+
+    def __init__(self, name: str, pid: int, *, skew: timedelta = timedelta(0)) -> None:
+        """``skew`` is how far its wall clock is from the true time."""
+        self.name = name
+        self.pid = pid
+        self.scope = anyio.CancelScope()
+        self.is_dead = False
+        self._skew = skew
+        self._frozen_until = 0.0
+
+    def freeze(self, span: timedelta) -> None:
+        """Stand still for *span*, as a process that is stopped or swapped out."""
+        self._frozen_until = anyio.current_time() + span.total_seconds()
+
+    def kill(self) -> None:
+        """End at once; no clean-up reaches the outside."""
+        self.is_dead = True
+        self.scope.cancel()
+
+    async def gate(self) -> None:
+        """Go on when the process does.
+
+        Raises:
+            Unavailable: The process is dead; its last tasks are being unwound.
+        """
+        # It may be frozen again before it has thawed. Nobody is there to set an event.
+        while not self.is_dead and (left := self._frozen_until - anyio.current_time()) > 0:  # noqa: ASYNC110
+            await anyio.sleep(left)
+        if self.is_dead:
+            raise Unavailable(f"process {self.name} was killed")
+
+    # --------------------------------------------------------------- ``ports.Clock``
+
+    def now(self) -> datetime:
+        """The instant as this process sees it."""
+        return START + timedelta(seconds=anyio.current_time()) + self._skew
+
+    def monotonic(self) -> float:
+        """Virtual seconds; they pass while the process is frozen, too."""
+        return anyio.current_time()
+
+    async def sleep(self, span: timedelta) -> None:
+        """Return after *span*, or later when the process was frozen."""
+        await anyio.sleep(span.total_seconds())
+        await self.gate()
