@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import anyio
 
-from hotdesk.desks import Delivery, Interrupt, Interrupted, Json
+from hotdesk.desks import Delivery, Interrupt, Interrupted, Json, storable
 from hotdesk.errors import Unavailable
 from hotdesk.ports import Backend, Clock
 
@@ -98,6 +98,7 @@ class AttemptContext:
         """Add to the job's log. Beyond the log's bound the text is dropped, with a note."""
         if self._logged >= LOG_BYTES_MAX or not text:
             return
+        text = storable(text)
         self._logged += len(text)
         if self._logged >= LOG_BYTES_MAX:
             text += CUT

@@ -20,6 +20,7 @@ from hotdesk.desks import (
     WorkerStatus,
     checked_job_id,
     checked_name,
+    storable,
 )
 from hotdesk.errors import Rejected
 from hotdesk.events import StoredEvent
@@ -65,6 +66,8 @@ class Client:
         place = Desk.parse(desk) if isinstance(desk, str) else desk
         if not instruction.strip():
             raise Rejected("the instruction is empty; say what should be done")
+        if storable(instruction) != instruction:
+            raise Rejected("the instruction holds bytes that are no text; write it in UTF-8")
         if len(instruction) > INSTRUCTION_MAX:
             raise Rejected(
                 f"the instruction has {len(instruction)} characters, more than {INSTRUCTION_MAX}; "

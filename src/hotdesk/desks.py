@@ -58,6 +58,14 @@ def checked_job_id(job_id: str) -> str:
     )
 
 
+def storable(text: str) -> str:
+    """Return *text* with a question mark for each half of a surrogate pair.
+
+    Python reads them out of bytes that are no text; no file and no database holds them.
+    """
+    return text.encode(errors="replace").decode()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Desk:
     """One project and one user: the unit of order.

@@ -24,6 +24,7 @@ from hotdesk.desks import (
     InterruptReason,
     Outcome,
     Result,
+    storable,
 )
 from hotdesk.errors import AttemptFailed, ClaimLost, NotAllowed, Unavailable
 from hotdesk.lifecycle import EXTEND_BY, EXTEND_EVERY, LEASE
@@ -100,16 +101,20 @@ class Session:
                 tasks.cancel_scope.cancel()
         except* ClaimLost as lost:
             # Whoever holds the desk now goes on from what is durable.
-            await self._catch_up(max(_seen(lost)))
+            await self._give_up(max(_seen(lost)))
         finally:
             with anyio.move_on_after(FAREWELL.total_seconds(), shield=True):
                 await self._runner.leave(self._claim)
 
-    async def _catch_up(self, seen: int) -> None:
-        """Heal a record that is older than the branches, as after restoring a backup."""
-        if seen > self._claim.generation:
-            with suppress(Unavailable):
-                await self._backend.catch_up(self._claim, seen, now=self._clock.now())
+    async def _give_up(self, seen: int) -> None:
+        """End a claim that the record may still call ours; the attempt under way counts.
+
+        It does when only the runner says that the claim is lost: because the record is
+        older than the branches, as after restoring a backup, or by a mistake. Left alive,
+        the same claim would come with the same attempt, without end.
+        """
+        with suppress(Unavailable):
+            await self._backend.catch_up(self._claim, seen, now=self._clock.now())
 
     def drain(self) -> None:
         """Stop the running job and take no more."""
@@ -398,8 +403,9 @@ def _seen(group: BaseExceptionGroup[ClaimLost]) -> Iterator[int]:
 
 
 def _outcome_of(failure: AttemptFailed) -> Outcome:
+    reason = storable(failure.reason)
     if failure.is_given_back:
-        return Outcome.given_back(failure.reason)
+        return Outcome.given_back(reason)
     if failure.is_retryable:
-        return Outcome.attempt_failed(failure.reason)
-    return Outcome.failed(failure.reason)
+        return Outcome.attempt_failed(reason)
+    return Outcome.failed(reason)

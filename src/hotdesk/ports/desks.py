@@ -144,7 +144,8 @@ class Desks(Protocol):
         """Go on behind *generation*, which was met on a branch although the record is older.
 
         That happens when the store was restored from a backup. The desk is left as
-        after a death, and its next claim has a later generation than any before.
+        after a death, and its next claim has a later generation than any before. With a
+        *generation* that is not later than the claim's, only the claim ends.
         Nothing happens when the claim does not hold.
         """
         ...

@@ -1,8 +1,10 @@
 """Attempts carried out by a plain Python function, in the worker's own process."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from hotdesk.desks import Claim, Delivery, Job, Result
+from hotdesk.desks import Claim, Delivery, Job, Result, storable
 from hotdesk.errors import AttemptFailed, ClaimLost
 from hotdesk.ports import Context
 
@@ -33,13 +35,18 @@ class FunctionRunner:
             AttemptFailed: It raised; the message has the exception's type and text.
         """
         try:
-            value = await self._handler(delivery.job, context)
+            return _checked(await self._handler(delivery.job, context))
         except (AttemptFailed, ClaimLost):
             raise
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: the handler awaited something else that was cancelled.
+            raise AttemptFailed("CancelledError: what the handler waited for") from error
+        except (Exception, SystemExit) as error:
             # The border to foreign code: whatever it raises is a failed attempt.
             raise AttemptFailed(f"{type(error).__name__}: {error}") from error
-        return Result(text=value) if isinstance(value, str) else value
 
     async def keep(self, delivery: Delivery, context: Context) -> None:
         """Nothing: the handler saved what it wanted to keep."""
@@ -51,3 +58,21 @@ class FunctionRunner:
 
     async def leave(self, claim: Claim) -> None:
         """Nothing is held."""
+
+
+def _checked(value: Result | str | None) -> Result | None:
+    """Return what a handler gave back as a result, if it is one that can be stored.
+
+    Raises:
+        AttemptFailed: It is something else; another attempt would give the same.
+    """
+    if value is None:
+        return None
+    result: object = Result(text=value) if isinstance(value, str) else value
+    text: object = getattr(result, "text", None)
+    if isinstance(result, Result) and isinstance(text, str):
+        return replace(result, text=storable(text))
+    raise AttemptFailed(
+        f"the handler returned a {type(value).__name__}; return a Result, a text or None",
+        is_retryable=False,
+    )

@@ -1,0 +1,101 @@
+"""Handlers that do what no handler should: their job ends, and their worker goes on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from hotdesk import Client, Context, Job, JobState, Result
+from hotdesk.errors import AttemptFailed, ClaimLost, Rejected
+
+from .conftest import Serve
+
+pytestmark = pytest.mark.anyio
+SOON = 5.0
+HALF = "half a character: \udc80"
+Misdeed = Callable[[Context], Awaitable[object]]
+
+
+async def returns_a_dict(_: Context) -> object:
+    return {"text": "no result"}
+
+
+async def returns_bytes_in_a_result(_: Context) -> object:
+    return Result(text=b"bytes")  # type: ignore[arg-type]
+
+
+async def logs_bytes(context: Context) -> object:
+    await context.log(b"bytes")  # type: ignore[arg-type]
+    return "logged"
+
+
+async def raises_what_no_text_is(_: Context) -> object:
+    raise ValueError(HALF)
+
+
+async def fails_with_what_no_text_is(_: Context) -> object:
+    raise AttemptFailed(HALF, is_retryable=False)
+
+
+async def calls_exit(_: Context) -> object:
+    raise SystemExit(2)
+
+
+async def awaits_something_that_was_cancelled(_: Context) -> object:
+    waiting = asyncio.get_running_loop().create_future()
+    waiting.cancel()
+    return await waiting
+
+
+async def says_that_the_claim_is_lost(_: Context) -> object:
+    raise ClaimLost("amelia#scott", 1)
+
+
+@pytest.mark.parametrize(
+    "misdeed",
+    [
+        returns_a_dict,
+        returns_bytes_in_a_result,
+        logs_bytes,
+        raises_what_no_text_is,
+        fails_with_what_no_text_is,
+        calls_exit,
+        awaits_something_that_was_cancelled,
+        says_that_the_claim_is_lost,
+    ],
+)
+async def test_a_handler_that_misbehaves_ends_its_job_and_not_its_worker(
+    client: Client, serve: Serve, misdeed: Misdeed
+) -> None:
+    async def handle(job: Job, context: Context) -> object:
+        return "done" if job.instruction == "good" else await misdeed(context)
+
+    async with serve(handle):
+        bad = await client.submit("amelia/scott", "bad")
+        ended = await client.result(bad.id, timeout=SOON)
+        good = await client.submit("amelia/scott", "good")
+        done = await client.result(good.id, timeout=SOON)
+
+    assert ended.state in (JobState.FAILED, JobState.DEAD)
+    assert ended.text
+    assert done.text == "done"
+
+
+async def test_what_is_no_text_is_replaced_in_the_log_and_in_the_answer(
+    client: Client, serve: Serve
+) -> None:
+    async def handle(_: Job, context: Context) -> str:
+        await context.log(HALF)
+        return HALF
+
+    async with serve(handle):
+        job = await client.submit("amelia/scott", "talk")
+        done = await client.result(job.id, timeout=SOON)
+        (chunk,) = await client.log(job.id)
+
+    assert done.text == chunk.text == "half a character: ?"
+
+
+async def test_an_instruction_that_is_no_text_is_rejected(client: Client) -> None:
+    with pytest.raises(Rejected, match="UTF-8"):
+        await client.submit("amelia/scott", HALF)
