@@ -13,42 +13,35 @@ SEEDS = range(20)
 RICH = (1, 17, 29)
 
 
-def test_a_seed_repeats_a_run_to_its_last_event(tmp_path: Path) -> None:
-    reports = []
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        reports.append(simulate(7, folder))
-
-    assert reports[0] == reports[1]
-    assert reports[0].digest
+def played(seed: int, folder: Path, name: str) -> Report:
+    """Run a seed in a folder of its own."""
+    own = folder / name
+    own.mkdir()
+    return simulate(seed, own)
 
 
-def test_another_seed_is_another_run(tmp_path: Path) -> None:
-    reports = []
-    for seed in (7, 8):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        reports.append(simulate(seed, folder))
+def test_a_seed_repeats_a_run_to_its_last_event(folder: Path) -> None:
+    first, second = played(7, folder, "first"), played(7, folder, "second")
 
-    assert reports[0].digest != reports[1].digest
+    assert first == second
+    assert first.digest
+
+
+def test_another_seed_is_another_run(folder: Path) -> None:
+    assert played(7, folder, "first").digest != played(8, folder, "second").digest
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_invariant_holds_in_a_run_with_faults(seed: int, tmp_path: Path) -> None:
-    report = simulate(seed, tmp_path)
+def test_every_invariant_holds_in_a_run_with_faults(seed: int, folder: Path) -> None:
+    report = simulate(seed, folder)
 
     assert report.events["JobSubmitted"] == report.jobs
     assert report.events["JobEnded"] == report.jobs + report.events["JobRetried"]
     assert report.events["DeskClaimed"] >= report.events["LeaseExpired"]
 
 
-def test_the_runs_see_every_fault_and_every_turn_of_a_job(tmp_path: Path) -> None:
-    reports: list[Report] = []
-    for seed in RICH:
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        reports.append(simulate(seed, folder))
+def test_the_runs_see_every_fault_and_every_turn_of_a_job(folder: Path) -> None:
+    reports = [played(seed, folder, str(seed)) for seed in RICH]
 
     events = sum((Counter(each.events) for each in reports), Counter[str]())
     faults = sum((Counter(each.faults) for each in reports), Counter[str]())
