@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic_ns, perf_counter
 
 # Those of backends/sqlite/file.py that bear on a commit; a test compares them.
-PRAGMAS = {"journal_mode": "WAL", "synchronous": "FULL", "wal_autocheckpoint": 1000}
+PRAGMAS = {"journal_mode": "WAL", "synchronous": "FULL", "wal_autocheckpoint": 4000}
 TABLE = "CREATE TABLE job (id TEXT PRIMARY KEY, desk TEXT, instruction TEXT, state TEXT)"
 ENQUEUE = "INSERT INTO job VALUES (?, ?, 'none', 'queued')"
 DRAIN = "UPDATE job SET state = 'succeeded' WHERE id = ?"
