@@ -3,6 +3,7 @@
 import pytest
 
 from hotdesk.cli import terminal
+from hotdesk.cli.eventlog import _printable
 from tests.cli.conftest import Run, Serve
 
 HOSTILE = "a\x1b[31mred\x1b[0m\x1b]0;title\x07\x9b2J\x1bc\x08\x00\u202eevil\u2066\x7f\r\x85z"
@@ -35,6 +36,13 @@ def test_hostile_instructions_logs_and_answers_are_printed_harmlessly(
     ]
 
     assert all(c.isprintable() or c in "\n\t" for text in printed for c in text)
+
+
+def test_hostile_facts_are_logged_harmlessly_on_a_terminal() -> None:
+    line = _printable(None, "info", {"event": "x", "reason": HOSTILE, "attempt": 1})
+
+    assert all(c.isprintable() for c in line["reason"])
+    assert (line["event"], line["attempt"]) == ("x", 1)
 
 
 def test_hostile_names_in_errors_are_printed_harmlessly(run: Run) -> None:

@@ -20,6 +20,16 @@ from tests.cli.program import Program
 
 Start = Callable[..., Program]
 
+# A handler that does not heed interrupts, and says so once it is busy.
+DEAF = """\
+import signal, sys, anyio
+
+async def handle(job, context):
+    {before}
+    print("deaf", file=sys.stderr, flush=True)
+    with anyio.CancelScope(shield={shield}):
+        await anyio.sleep(60)
+"""
 PROJECT = "[projects.a]\nrepo = 'a'\ncommand = ['a']\n"
 AGENT = """\
 #!/bin/sh
@@ -104,18 +114,27 @@ def test_nothing_survives_a_deployment_that_is_killed(start: Start, run: Run) ->
     assert "up" in start("up", "--handler", "tasks:handle").event("up")["event"]
 
 
+def test_a_second_signal_stops_workers_that_take_their_time(start: Start, here: Path) -> None:
+    (here / "slow.py").write_text(DEAF.format(before="", shield=False))
+    up = start("up", "--handler", "slow:handle")
+    up.event("up")
+    start("send", "--desk", "a/b", "-m", "x").finish()
+    up.until("deaf")
+
+    up.signal(signal.SIGTERM).event("leaving")
+    code, _, log = up.signal(signal.SIGTERM).finish()
+
+    assert code == 0
+    assert "stopping the workers" in log
+
+
 def test_a_third_signal_kills_workers_that_neither_drain_nor_stop(start: Start, here: Path) -> None:
-    (here / "stubborn.py").write_text(
-        "import signal, anyio\n"
-        "async def handle(job, context):\n"
-        "    for number in (signal.SIGTERM, signal.SIGINT):\n"
-        "        signal.signal(number, signal.SIG_IGN)\n"
-        "    with anyio.CancelScope(shield=True):\n"
-        "        await anyio.sleep(60)\n"
-    )
+    ignore = "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGTERM, signal.SIGINT)]"
+    (here / "stubborn.py").write_text(DEAF.format(before=ignore, shield=True))
     up = start("up", "--handler", "stubborn:handle")
     up.event("up")
-    start("send", "--desk", "a/b", "-m", "x", "--wait").until("is running")
+    start("send", "--desk", "a/b", "-m", "x").finish()
+    up.until("deaf")
 
     up.signal(signal.SIGTERM).event("leaving")
     up.signal(signal.SIGTERM).event("leaving")

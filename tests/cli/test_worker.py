@@ -130,6 +130,21 @@ def test_a_worker_that_cannot_serve_says_why_at_the_start(
     assert complaint in err
 
 
+def test_a_worker_without_a_secret_of_its_project_names_the_setting(
+    start: Start, here: Path
+) -> None:
+    (here / "hotdesk.toml").write_text(
+        "[projects.a]\nrepo = 'https://example.org/a'\ncommand = ['a']\ntoken = 'env:NONE'\n"
+    )
+
+    code, _, err = start("worker", "run").finish()
+
+    assert code == 2
+    assert err.startswith(
+        "error: projects.a.token: env:NONE: there is no secret, in hotdesk.toml:4"
+    )
+
+
 def test_a_worker_can_serve_one_desk_only(start: Start, run: Run, send: Send) -> None:
     send("one", "--id", "j1", desk="a/other")
     worker = start("worker", "run", "--handler", "tasks:handle", "--desk", "a/mine")

@@ -4,7 +4,6 @@ A command's module is imported when it is run, so that the program starts quickl
 error is one line and the next step, never a traceback unless it was asked for twice.
 """
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -45,7 +44,6 @@ NOT_ALLOWED = 4
 UNREACHABLE = 5
 TIMED_OUT = 124  # As timeout(1) of GNU coreutils has it.
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it.
-PIPE_CLOSED = 141  # 128 + SIGPIPE.
 
 
 class Commands(click.Group):
@@ -107,10 +105,6 @@ def run(arguments: Sequence[str], given: Given | None = None) -> int:
         return code if isinstance(code, int) else OK
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has gone. Python would complain again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return USAGE

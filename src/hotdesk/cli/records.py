@@ -151,7 +151,7 @@ def event_json(event: StoredEvent) -> dict[str, Json]:
         "desk": desk,
         "job": event.job_id,
         "generation": event.generation,
-        **{f"{name}": value for name, value in event.details.items()},
+        **event.details,
     }
 
 

@@ -29,8 +29,9 @@ def serve_alone(
 
     On its own it sweeps too; a child leaves that to its parent.
     """
-    config = invocation.load(worker__handler=handler).config
-    output = invocation.output
+    loaded = invocation.load(worker__handler=handler)
+    loaded.check_secrets()
+    config, output = loaded.config, invocation.output
 
     async def work() -> int:
         async with open_worker(config, worker_id, pinned) as (worker, backend):
@@ -62,10 +63,11 @@ def serve_alone(
 
 def serve_together(invocation: Invocation, *, handler: str | None, workers: int) -> int:
     """Run *workers* children of this process until it is told to leave."""
-    config = invocation.load(
+    loaded = invocation.load(
         worker__handler=handler, pool__min_workers=str(workers), pool__max_workers=str(workers)
-    ).config
-    output = invocation.output
+    )
+    loaded.check_secrets()
+    config, output = loaded.config, invocation.output
 
     async def work() -> int:
         crew = crew_of(invocation, handler)
@@ -104,7 +106,7 @@ def ways_to_leave(crew: Crew, tell: Callable[[str], None]) -> list[Answer]:
 
     async def hurry(_: anyio.CancelScope) -> None:
         tell("stopping the workers; once more kills them")
-        crew.hurry()
+        await crew.hurry()
 
     async def kill(_: anyio.CancelScope) -> None:
         crew.kill()

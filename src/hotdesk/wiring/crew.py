@@ -3,8 +3,12 @@
 import sys
 from collections.abc import Sequence
 
+import anyio
+
 from hotdesk.desks import Desk
 from hotdesk.launcher import LocalLauncher, LocalProcess
+
+ASK_AGAIN_SECONDS = 0.3
 
 
 class Crew:
@@ -27,10 +31,14 @@ class Crew:
         self._running.add(member)
         return member
 
-    def hurry(self) -> None:
-        """Send SIGTERM to all; to a worker that drains already it means to stop at once."""
-        for member in self._running:
-            member.terminate()
+    async def hurry(self) -> None:
+        """Ask all a second time: a worker that drains already stops at once."""
+        # Signals of one kind that wait together arrive as one. So it is asked once more, in
+        # case the first time and this one did.
+        for _ in range(2):
+            for member in self._running:
+                member.terminate()
+            await anyio.sleep(ASK_AGAIN_SECONDS)
 
     def kill(self) -> None:
         """Send SIGKILL to all."""

@@ -16,11 +16,11 @@ from hotdesk.pool import Pool
 from hotdesk.ports import Backend, Launcher
 from hotdesk.session import FAREWELL
 from hotdesk.sweep import Sweep
-from hotdesk.wiring.agents import confinement_of, workspaces_of
+from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.connection import client_of, open_backend
-from hotdesk.wiring.handler import load_handler
 from hotdesk.wiring.lock import holder_of, lock_file
 from hotdesk.wiring.mail import Mail, mail_of
+from hotdesk.wiring.worker import check_runner
 from hotdesk.workspaces import Workspaces
 
 SERVED_MAX = 1000
@@ -106,24 +106,6 @@ async def open_deployment(
             )
     finally:
         await backend.close()
-
-
-def check_runner(config: Config) -> None:
-    """See that workers could do their work here, without starting any.
-
-    Raises:
-        ConfigError: They could not.
-    """
-    if config.worker.handler is not None:
-        load_handler(config.worker.handler)
-    elif config.projects:
-        confinement_of(config)
-    else:
-        raise ConfigError(
-            "projects",
-            "there is nothing to serve",
-            "describe a project in hotdesk.toml, or name a Python function with --handler",
-        )
 
 
 def leaving_time(config: Config) -> timedelta:

@@ -10,10 +10,28 @@ from hotdesk.desks import Desk
 from hotdesk.errors import ConfigError
 from hotdesk.ports import Backend, Runner, WorkerCard
 from hotdesk.runners.function import FunctionRunner
-from hotdesk.wiring.agents import open_agents
+from hotdesk.wiring.agents import confinement_of, open_agents
 from hotdesk.wiring.connection import client_of, open_backend
 from hotdesk.wiring.handler import load_handler
 from hotdesk.worker import Worker
+
+
+def check_runner(config: Config) -> None:
+    """See that workers could do their work here, without starting any.
+
+    Raises:
+        ConfigError: They could not.
+    """
+    if config.worker.handler is not None:
+        load_handler(config.worker.handler)
+    elif config.projects:
+        confinement_of(config)
+    else:
+        raise ConfigError(
+            "projects",
+            "there is nothing to serve",
+            "describe a project in hotdesk.toml, or name a Python function with --handler",
+        )
 
 
 @contextmanager
@@ -23,17 +41,12 @@ def open_runner(config: Config) -> Iterator[Runner]:
     Raises:
         ConfigError: There is neither, or it cannot be used here.
     """
+    check_runner(config)
     if config.worker.handler is not None:
         yield FunctionRunner(load_handler(config.worker.handler))
-    elif config.projects:
+    else:
         with open_agents(config) as runner:
             yield runner
-    else:
-        raise ConfigError(
-            "projects",
-            "there is nothing to serve",
-            "describe a project in hotdesk.toml, or name a Python function with --handler",
-        )
 
 
 @asynccontextmanager
