@@ -79,6 +79,27 @@ async def test_a_mail_to_several_desks_is_a_job_for_each_in_one_commit(
     assert len({job.thread for job in jobs}) == 3
 
 
+async def test_each_mail_of_a_connection_goes_to_its_own_recipients(
+    post: Post, listen: Listen
+) -> None:
+    def talk(port: int) -> None:
+        with connected(port) as smtp:
+            smtp.mail("anna@example.org")
+            smtp.rcpt(ANY)
+            smtp.rset()
+            smtp.sendmail("anna@example.org", SCOTT, a_mail())
+            smtp.sendmail("anna@example.org", TIM, a_mail(Message_ID="<m2@x>"))
+
+    async with listen() as port:
+        await to_thread.run_sync(talk, port)
+
+    jobs = await post.client.jobs()
+    assert {(str(j.desk), j.origin.message_id) for j in jobs} == {
+        ("amelia/scott", "<m1@example.org>"),
+        ("amelia/tim", "<m2@x>"),
+    }
+
+
 async def test_a_reply_continues_the_thread_of_its_desk_only(post: Post, listen: Listen) -> None:
     reply = a_mail("Greener.", Message_ID="<m2@x>", In_Reply_To="<m1@example.org>")
     async with listen() as port:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotdesk.mail.hypertext import html_to_text
+from hotdesk.mail.hypertext import QUOTE_DEPTH_MAX, html_to_text
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,10 @@ from hotdesk.mail.hypertext import html_to_text
 )
 def test_html_gives_what_a_reader_would_see(html: str, text: str) -> None:
     assert html_to_text(html) == text
+
+
+def test_quotes_in_quotes_have_no_more_marks_than_anyone_reads() -> None:
+    assert html_to_text("<blockquote>" * 1000 + "x") == "> " * QUOTE_DEPTH_MAX + "x"
 
 
 @given(st.text(st.sampled_from("<>/!-&#;'\"= \nabpre")) | st.text())

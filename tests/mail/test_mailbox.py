@@ -62,7 +62,7 @@ def test_one_plain_address_is_read_with_its_name(field: str, address: str, name:
         "änna@example.org",
         "anna@example.org." + "a" * 300,
         "a" * 65 + "@example.org",
-        " " * 5000 + "anna@example.org" + "x" * 1000,
+        "Anna " * 200 + "<anna@example.org>",
     ],
 )
 def test_anything_that_programs_could_read_differently_is_refused(field: str) -> None:

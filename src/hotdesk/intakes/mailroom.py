@@ -114,8 +114,8 @@ class Mailroom:
             is_kept = False
             try:
                 jobs = [await self._job(letter, each, list(contents)) for each in recipients]
-                # Two addresses of one desk are one job.
-                await self._client.submit_many(list({job.id: job for job in jobs}.values()))
+                # Two addresses of one desk give one id, and so one job.
+                await self._client.submit_many(jobs)
                 is_kept = True
             except Unavailable as error:
                 # If only the answer was lost, a job refers to the files already.

@@ -18,7 +18,6 @@ from anyio.abc import TaskStatus
 
 from hotdesk.errors import Unavailable
 from hotdesk.intakes.mailroom import Mailroom
-from hotdesk.mail.address import Recipient
 from hotdesk.mail.rejection import MailRejected
 
 SIZE_MAX = 25 * 1024 * 1024
@@ -146,12 +145,11 @@ class SmtpIntake:
         if len(envelope.rcpt_tos) >= self._recipients_max:
             return "452 4.5.3 too many recipients; please send the mail again for the others"
         try:
-            recipient = self._mailroom.recipient(address, return_path=_return_path(envelope))
+            self._mailroom.recipient(address, return_path=_return_path(envelope))
         except MailRejected as refusal:
             await server.note(refusal, self._mailroom, recipient=address)
             return refusal.reply
         envelope.rcpt_tos.append(address)
-        server.recipients.append(recipient)
         return "250 2.1.5 OK"
 
     async def handle_DATA(  # noqa: N802 - the name that aiosmtpd looks for
@@ -159,12 +157,16 @@ class SmtpIntake:
     ) -> str:
         """Take the mail; with LMTP there is a reply for each recipient."""
         assert isinstance(envelope.content, bytes)
-        recipients = tuple(server.recipients)
+        return_path = _return_path(envelope)
+        recipients = [
+            self._mailroom.recipient(address, return_path=return_path)
+            for address in envelope.rcpt_tos
+        ]
         try:
             refusals = await self._mailroom.take(
                 envelope.content,
                 recipients,
-                return_path=_return_path(envelope),
+                return_path=return_path,
                 is_whole=not self._is_lmtp,
             )
         except MailRejected as refused:
@@ -189,7 +191,6 @@ class _Connection(SMTP):
 
     def __init__(self, intake: SmtpIntake, **options: Any) -> None:  # noqa: ANN401 - aiosmtpd's
         super().__init__(intake, **options)
-        self.recipients: list[Recipient] = []
         self.is_taking = False
         self._intake = intake
         self._is_in = False
@@ -236,10 +237,6 @@ class _Connection(SMTP):
         # The library closes gently, and so waits for ever for a client that does not read.
         self.abort()
 
-    def _set_post_data_state(self) -> None:
-        super()._set_post_data_state()  # type: ignore[no-untyped-call] # aiosmtpd's
-        self.recipients = []
-
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's
         if arg and not _PATH.fullmatch(arg):
             await self.push("553 5.1.7 this is not a plain address")
@@ -276,7 +273,8 @@ class _LmtpConnection(_Connection, LMTP):
     async def push(self, status: Any) -> None:  # noqa: ANN401 - aiosmtpd's
         owed, self._replies_owed = self._replies_owed, 0
         if status.startswith("354"):
-            self._replies_owed = len(self.recipients)
+            assert self.envelope is not None
+            self._replies_owed = len(self.envelope.rcpt_tos)
         elif owed and "\r\n" not in status:
             status = "\r\n".join([status] * owed)
         await super().push(status)

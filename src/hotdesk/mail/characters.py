@@ -24,7 +24,7 @@ _INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 def decoded(raw: bytes, charset: str = "") -> str:
     """Decode *raw*; without a usable *charset* as UTF-8, and if it is not that, as Windows-1252."""
     if name := _codec_name(charset):
-        return storable(raw.decode(name, "replace"))
+        return raw.decode(name, "replace")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -80,17 +80,10 @@ def _without_announcement(lines: list[str]) -> list[str]:
 
 def _unmarked_quote_at(lines: list[str]) -> int:
     """Return the number of the first line of a quote without ``>``, as Outlook writes it."""
-    numbers: list[int] = []
-    probe: list[str] = []
-    for number, line in enumerate(lines[: 4 * LINES_READ_MAX]):
-        stripped = line.strip()[:LINE_LENGTH_READ_MAX]
-        if (stripped or (probe and probe[-1])) and len(probe) < LINES_READ_MAX:
-            numbers.append(number)
-            probe.append(stripped)
-    text = "\n".join(probe)
+    text = "\n".join(line.strip()[:LINE_LENGTH_READ_MAX] for line in lines[:LINES_READ_MAX])
     for match in _announcements().finditer(text):
         announcement = match.group().strip()
-        at = numbers[text.count("\n", 0, match.end() - len(match.group().lstrip()))]
+        at = text.count("\n", 0, match.end() - len(match.group().lstrip()))
         has_marks = announcement.endswith(":") and any(map(_QUOTED.match, lines[at:]))
         if _ORIGIN.search(announcement) and not has_marks and not announcement.startswith(">"):
             while at and _RULE.fullmatch(lines[at - 1].strip()):
