@@ -26,7 +26,7 @@ from hotdesk.desks import (
     Result,
     storable,
 )
-from hotdesk.errors import AttemptFailed, ClaimLost, NotAllowed, Unavailable
+from hotdesk.errors import AttemptFailed, ClaimLost, NotAllowed, Rejected, Unavailable
 from hotdesk.lifecycle import EXTEND_BY, EXTEND_EVERY, LEASE
 from hotdesk.ports import Backend, Clock, Runner
 
@@ -104,7 +104,9 @@ class Session:
             await self._give_up(max(_seen(lost)))
         finally:
             with anyio.move_on_after(FAREWELL.total_seconds(), shield=True):
-                await self._runner.leave(self._claim)
+                # What cannot be removed now is left to whoever tidies up.
+                with suppress(OSError):
+                    await self._runner.leave(self._claim)
 
     async def _give_up(self, seen: int) -> None:
         """End a claim that the record may still call ours; the attempt under way counts.
@@ -225,7 +227,7 @@ class Session:
         for thread in sorted(self._unfenced):
             try:
                 await self._fence(thread)
-            except AttemptFailed:
+            except (AttemptFailed, Rejected, OSError):
                 # Nothing runs on that thread before it is fenced; others need not wait.
                 continue
         ends = self._session_ends()
@@ -320,6 +322,12 @@ class Session:
             outcome = _outcome_of(failure)
         except Unavailable as error:
             outcome = Outcome.attempt_failed(str(error))
+        except Rejected as error:
+            # A person must mend something: an empty repository, a setting.
+            outcome = Outcome.failed(storable(str(error)))
+        except OSError as error:
+            # Without the path: this text is the answer to the job.
+            outcome = Outcome.attempt_failed(f"the worker's system: {error.strerror}")
         except _Stopped as stopped:
             outcome = Outcome.interrupted(stopped.reason)
         finally:
@@ -367,7 +375,7 @@ class Session:
         with anyio.move_on_after(self._limits.keep_time.total_seconds()):
             try:
                 await self._runner.keep(delivery, context)
-            except (AttemptFailed, Unavailable) as error:
+            except (AttemptFailed, Rejected, Unavailable, OSError) as error:
                 await context.log(f"[partial work could not be saved: {error}]\n")
         await context.flush()
 

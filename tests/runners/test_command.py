@@ -192,6 +192,7 @@ async def test_an_interrupted_program_leaves_a_partial_commit_that_the_next_one_
         ("exit 75", JobState.DEAD, "sh asks to be run again (exit status 75): "),
         ("ln -s /etc/shadow $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),
         ("mkfifo $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),
+        ("mkdir $HOTDESK_RESULT_FILE; echo mine", JobState.SUCCEEDED, "mine"),
     ],
 )
 async def test_a_program_ends_its_job_by_exit_status_and_output(
@@ -202,6 +203,33 @@ async def test_a_program_ends_its_job_by_exit_status_and_output(
         done = await client.result(job.id, timeout=SOON)
 
     assert (done.state, done.text) == (state, text)
+
+
+async def test_a_folder_that_the_system_refuses_fails_the_attempt_and_not_the_worker(
+    serve: Serve, folder: Path
+) -> None:
+    (folder / "workspaces").touch()
+
+    async with serve("echo never") as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.state is JobState.DEAD
+    assert "Not a directory" in done.text or "File exists" in done.text
+    assert str(folder) not in done.text
+
+
+async def test_an_origin_without_any_commit_fails_the_job_with_the_reason(
+    serve: Serve, origin: BareOrigin
+) -> None:
+    git("update-ref", "-d", "refs/heads/main", at=origin.path)
+
+    async with serve("echo never") as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.state is JobState.FAILED
+    assert "the repository is empty" in done.text
 
 
 async def test_a_job_whose_commit_is_on_its_branch_is_not_run_again(

@@ -44,7 +44,11 @@ def answer(home: Path) -> str:
         file = os.open(home / RESULT_FILE, flags)
     except OSError:
         return ""
-    with os.fdopen(file, "rb") as opened:
+    try:
+        # Asked first: a folder can be opened like this, but not as a file.
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return ""
-        return opened.read(RESULT_BYTES_MAX).decode(errors="replace").strip()
+        with open(file, "rb", closefd=False) as opened:
+            return opened.read(RESULT_BYTES_MAX).decode(errors="replace").strip()
+    finally:
+        os.close(file)
