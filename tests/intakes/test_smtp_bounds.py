@@ -141,6 +141,8 @@ async def test_a_client_that_never_reads_is_cut_off_too(post: Post) -> None:
             # Over a network the kernel holds less of what nobody reads than on loopback.
             server_end = connection.transport.get_extra_info("socket")
             server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            client_end = stream.extra(anyio.abc.SocketAttribute.raw_socket)
+            client_end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             with anyio.fail_after(10), pytest.raises(anyio.BrokenResourceError):
                 await talk_on(stream)
         reply = await deliver(port, a_mail(), SCOTT)
