@@ -161,7 +161,7 @@ class Findings:
             if confinement.mode is mode:
                 return confinement
         reason = next(refusal.reason for refusal in self.refused if refusal.mode is mode)
-        raise ConfigError("worker.confinement", f"{mode} does not work here: {reason}")
+        raise ConfigError("confinement.mode", f"{mode} does not work here: {reason}")
 
 
 @functools.cache
