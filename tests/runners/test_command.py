@@ -16,6 +16,7 @@ from hotdesk import Client, Desk, Job, JobState
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.confinement import find_confinement
+from hotdesk.desks import Origin as MailOrigin
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import WorkerCard
 from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
@@ -310,3 +311,44 @@ async def test_a_database_that_was_restored_from_a_backup_goes_on_behind_the_bra
     assert (done.state, done.generation) == (JobState.SUCCEEDED, 8)
     files = git("ls-tree", "--name-only", "hotdesk/scott/t1", at=origin.path).split()
     assert files == ["after", "before", "index.html"]
+
+
+async def test_a_home_deeper_than_python_can_recurse_is_removed_and_harms_nobody(
+    serve: Serve, folder: Path
+) -> None:
+    deep = "cd ~; for i in 1 2; do p=$(printf 'd/%.0s' $(seq 700)); mkdir -p $p; cd $p; done; pwd"
+    async with serve(deep) as client:
+        job = await client.submit("amelia/scott", "dig", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.state is JobState.SUCCEEDED
+    assert done.text.count("/d") >= 1400
+    assert list((folder / "homes" / "amelia" / "scott").iterdir()) == []
+    assert list((folder / "homes" / ".trash").iterdir()) == []
+
+
+async def test_a_program_that_has_to_be_killed_leaves_no_secret_in_a_home(
+    serve: Serve, folder: Path
+) -> None:
+    script = "trap '' INT TERM; echo made-up >~/secret; echo begun; while :; do sleep 1; done"
+    async with serve(script, WorkerLimits(grace=timedelta(milliseconds=200))) as client:
+        job = await client.submit("amelia/scott", "keep a secret", thread="t1")
+        await logged(client, job, "begun")
+        await client.cancel(job.id)
+        done = await client.result(job.id, timeout=SOON)
+
+        assert done.state is JobState.CANCELLED
+        assert files_below(folder / "homes") == []
+
+
+async def test_an_attachment_that_is_gone_does_not_keep_its_job_from_running(
+    serve: Serve, folder: Path
+) -> None:
+    kept = folder / "plan.txt"
+    kept.write_text("a plan")
+    origin = MailOrigin(attachments=(str(kept), str(folder / "gone.txt")))
+    async with serve(f"cat {kept}") as client:
+        job = await client.submit("amelia/scott", "look", thread="t1", origin=origin)
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.text) == (JobState.SUCCEEDED, "a plan")

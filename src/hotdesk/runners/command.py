@@ -6,11 +6,9 @@ ended: nothing of what it leaves is run.
 """
 
 import codecs
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from os import chown
 from pathlib import Path
 
 from anyio import to_thread
@@ -19,6 +17,7 @@ from hotdesk.confinement import Confinement, Limits, Walls
 from hotdesk.desks import Claim, Delivery, Desk, Result
 from hotdesk.errors import AttemptFailed
 from hotdesk.ports import Clock, Context
+from hotdesk.runners.homes import Homes
 from hotdesk.runners.jobfile import JOB_FILE, RESULT_FILE, answer, description
 from hotdesk.runners.process import Program, ProgramEnd, run_program
 from hotdesk.workspaces import Identity, Workspace, Workspaces
@@ -72,6 +71,7 @@ class CommandRunner:
         self._confinement = confinement
         self._walls = walls
         self._clock = clock
+        self._homes = Homes(walls.homes, owner_uid=confinement.uid)
         self._workspace: Workspace | None = None
 
     async def take_over(self, claim: Claim, thread: str) -> None:
@@ -110,13 +110,9 @@ class CommandRunner:
             owner_uid=self._confinement.uid,
         )
         self._workspace = workspace
-        home = self._home(job.desk, generation)
-        try:
-            await to_thread.run_sync(self._furnish, home, description(delivery, context))
+        async with self._homes.open(job.desk, generation, description(delivery, context)) as home:
             end = await self._run(agent, workspace, home, delivery, context)
             text = await to_thread.run_sync(answer, home)
-        finally:
-            await to_thread.run_sync(shutil.rmtree, home, True)  # noqa: FBT003 - ignore_errors
         if end.was_stopped:
             return None
         if end.exit_code != 0:
@@ -172,8 +168,7 @@ class CommandRunner:
         """Remove the folders that earlier generations of the desk left."""
         self._workspace = None
         await self._workspaces.remove_old(claim.desk, claim.generation)
-        homes = self._home(claim.desk, claim.generation).parent
-        await to_thread.run_sync(_remove_older, homes, claim.generation)
+        await self._homes.remove_older(claim.desk, claim.generation)
 
     async def _run(
         self,
@@ -201,7 +196,8 @@ class CommandRunner:
                 read_only=(
                     *self._walls.read_only,
                     workspace.objects,
-                    *(Path(each) for each in job.origin.attachments),
+                    # One that retention has removed must not keep the job from running.
+                    *(path for path in map(Path, job.origin.attachments) if path.is_file()),
                 ),
                 hidden=self._walls.hidden,
                 limits=self._walls.limits,
@@ -231,19 +227,6 @@ class CommandRunner:
                 is_retryable=False,
             ) from None
 
-    def _home(self, desk: Desk, generation: int) -> Path:
-        return self._walls.homes / desk.project / desk.user / str(generation)
-
-    def _furnish(self, home: Path, job: bytes) -> None:
-        """Make an empty home of the agent's own, with the job file in it."""
-        shutil.rmtree(home, ignore_errors=True)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(mode=0o700)
-        (home / JOB_FILE).write_bytes(job)
-        if (uid := self._confinement.uid) is not None:
-            chown(home / JOB_FILE, uid, uid)
-            chown(home, uid, uid)
-
 
 def _failure(agent: Agent, end: ProgramEnd) -> AttemptFailed:
     lines = end.tail.decode(errors="replace").strip().splitlines()
@@ -261,10 +244,3 @@ def _last(tail: bytes) -> str:
     if len(text) <= TEXT_CHARACTERS_MAX:
         return text
     return text[-TEXT_CHARACTERS_MAX:].partition("\n")[2]
-
-
-def _remove_older(homes: Path, generation: int) -> None:
-    if homes.is_dir():
-        for home in homes.iterdir():
-            if home.name.isdigit() and int(home.name) < generation:
-                shutil.rmtree(home, ignore_errors=True)
