@@ -315,6 +315,9 @@ class Session:
             confirm=self._confirm,
         )
         self._delivery, self._context = delivery, context
+        if self._is_draining:
+            # This one was handed over by a settlement that was on its way when it was asked.
+            self.drain()
         try:
             await self._check_interrupt()
             return await self._run(delivery, context, scope)

@@ -3,8 +3,11 @@
 What may be claimed is a rule of the backend; how a desk is served is the session's.
 """
 
+from datetime import datetime
+
 import anyio
 
+from hotdesk.desks import Claim
 from hotdesk.errors import NotAllowed, NotFound, Rejected, Unavailable
 from hotdesk.ports import Backend, Clock, Runner, WorkerCard
 from hotdesk.session import FAREWELL, RETRY_FIRST, RETRY_MAX, Session, WorkerLimits
@@ -59,22 +62,13 @@ class Worker:
         while not self._is_draining:
             now, mark = self._clock.now(), self._clock.monotonic()
             try:
-                claim = await self._backend.claim(
-                    self._card.id,
-                    wait=self._limits.heartbeat,
-                    lease=self._limits.lease,
-                    now=now,
-                )
+                claim = await self._claim(now)
             except Unavailable:
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, RETRY_MAX)
                 continue
             except NotAllowed:
                 return
-            except NotFound:
-                # Others took this process for dead; what it held is theirs now.
-                await self._backend.register(self._card, now=self._clock.now())
-                continue
             pause = RETRY_FIRST
             if claim is not None:
                 self._session = Session(
@@ -85,8 +79,21 @@ class Worker:
                     clock=self._clock,
                     limits=self._limits,
                 )
+                if self._is_draining:
+                    # It was asked while the claim was on its way, and may be marked nowhere else.
+                    self._session.drain()
                 await self._session.serve()
                 self._session = None
+
+    async def _claim(self, now: datetime) -> Claim | None:
+        try:
+            return await self._backend.claim(
+                self._card.id, wait=self._limits.heartbeat, lease=self._limits.lease, now=now
+            )
+        except NotFound:
+            # Others took this process for dead; what it held is theirs now.
+            await self._backend.register(self._card, now=self._clock.now())
+            return None
 
     async def _leave_for_good(self) -> None:
         try:
