@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from subprocess import Popen
 
 import anyio
@@ -290,6 +291,48 @@ async def test_a_name_that_a_killed_process_left_can_be_used_again(
     await store.register(WorkerCard(id="peer", pid=os.getpid()), now=SystemClock().now())
 
     assert store._bell.ring("peer", None)
+
+
+async def test_a_folder_that_is_removed_while_it_is_used_is_made_again(path: Path) -> None:
+    open_before = len(open_files())
+    stores = [SqliteBackend(path, SystemClock()) for _ in range(2)]
+    now = SystemClock().now()
+    for number, each in enumerate(stores):
+        await each.register(WorkerCard(id=f"w{number}", pid=os.getpid()), now=now)
+
+    rmtree(path.with_name("hotdesk.db-bell"))
+    with anyio.fail_after(PATIENCE):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_claim_until_found, stores[0], "w0")
+            tasks.start_soon(_claim_until_found, stores[1], "w1")
+            await anyio.wait_all_tasks_blocked()
+            for desk in (DESK, Desk("website", "scott")):
+                job = NewJob(id=desk.user, desk=desk, thread="t", instruction="work")
+                await stores[0].submit([job], now=now)
+                await stores[0].sweep(retention=None, now=now)
+
+    assert {status.id for status in await stores[0].workers()} == {"w0", "w1"}
+    assert {"w-w0", "w-w1"} <= sockets(path)
+    for each in stores:
+        await each.close()
+    assert len(open_files()) == open_before
+
+
+async def _claim_until_found(store: SqliteBackend, worker_id: str) -> None:
+    claim = None
+    while claim is None:
+        claim = await store.claim(worker_id, wait=LEASE, lease=LEASE, now=SystemClock().now())
+
+
+async def test_what_a_live_process_has_bound_is_not_removed_with_the_dead(
+    bells: tuple[SocketBell, SocketBell],
+) -> None:
+    ours, theirs = bells
+    theirs.open("w1")
+
+    ours.forget("w1")
+
+    assert ours.is_alive("w1")
 
 
 async def test_the_folder_of_the_bell_is_for_its_owner_only(path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Protocol
 import anyio
 
 from hotdesk.desks import Interrupt, InterruptReason
+from hotdesk.lifecycle import LEASE
 
 WORKER = "w-"
 LISTENER = "l-"
@@ -129,9 +130,9 @@ class SocketBell:
     def __init__(self, file: Path) -> None:
         """Use the folder beside *file*, readable for its owner only."""
         self._folder = file.with_name(file.name + "-bell")
-        self._folder.mkdir(mode=0o700, exist_ok=True)
         # A socket's path is at most 107 bytes; through this descriptor it is always short.
-        self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._folder_fd = _opened(self._folder)
+        self._mended_until = 0.0
         self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._seats: dict[str, tuple[Seat, socket.socket]] = {}
         self._watched: dict[str, int] = {}
@@ -148,8 +149,8 @@ class SocketBell:
         """Wake everyone who waits for anything to be written."""
         mark = os.fstat(self._folder_fd).st_mtime_ns
         if mark != self._listeners_mark:
-            names = [each.name for each in self._folder.iterdir()]
-            self._listeners = [name for name in names if name.startswith(LISTENER)]
+            self._mend()
+            self._listeners = [name for name in self._names() if name.startswith(LISTENER)]
             self._listeners_mark = mark
         for name in self._listeners:
             if name == self._own_listener:
@@ -170,8 +171,9 @@ class SocketBell:
         self._stand(WORKER + worker_id)
 
     def forget(self, worker_id: str) -> None:
-        """Remove the socket of a dead worker."""
-        self._unlink(WORKER + worker_id)
+        """Remove the socket of a dead worker, unless another one has its name by now."""
+        if not self.is_alive(worker_id):
+            self._unlink(WORKER + worker_id)
 
     def watch(self, processes: Iterable[tuple[str, int]]) -> None:
         """Wake up when one of these processes, by worker and process id, ends."""
@@ -192,11 +194,13 @@ class SocketBell:
 
     async def wait(self, worker_id: str, span: timedelta) -> bool:
         """Wait for a ring or a death, but not longer than *span*; whether one came."""
+        self._mend()
         seat, _ = self._seats[WORKER + worker_id]
         return await seat.wait(span)
 
     async def listen(self, span: timedelta) -> bool:
         """Wait until something was written, but not longer than *span*; whether it was."""
+        self._mend()
         if self._own_listener not in self._seats:
             self._sit(self._own_listener)
         seat, _ = self._seats[self._own_listener]
@@ -220,22 +224,25 @@ class SocketBell:
         return f"/proc/self/fd/{self._folder_fd}/{name}"
 
     def _answers(self, name: str) -> bool:
-        probe = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        with probe:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as probe:
                 probe.connect(self._address(name))
-            except (ConnectionRefusedError, FileNotFoundError):
-                return False
-            except OSError:
-                # Whatever else is wrong proves nothing.
-                return True
+        except ConnectionRefusedError:
+            return False
+        except FileNotFoundError:
+            return self._mend()
+        except OSError:
+            # Whatever else is wrong proves nothing.
+            return True
         return True
 
     def _send(self, name: str, message: bytes) -> bool:
         try:
             self._sender.sendto(message, self._address(name))
-        except (ConnectionRefusedError, FileNotFoundError):
+        except ConnectionRefusedError:
             return False
+        except FileNotFoundError:
+            return self._mend()
         except OSError:
             # A full socket has been rung often enough; anything else is left to the poll.
             return True
@@ -246,10 +253,12 @@ class SocketBell:
         if not self._answers(name):
             # Left by a process that was killed and had this name.
             self._unlink(name)
+        self._bind(name, Seat())
+
+    def _bind(self, name: str, seat: Seat) -> None:
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             own.bind(self._address(name))
-            seat = Seat()
             asyncio.get_running_loop().add_reader(own, _receive, own, seat)
         except BaseException:
             own.close()
@@ -276,15 +285,48 @@ class SocketBell:
         for seat, _ in self._seats.values():
             seat.wake(None)
 
+    def _mend(self) -> bool:
+        """Make the folder again if somebody removed it, and sit in it under the same names.
+
+        Returns whether a socket that is not there proves nothing: others who live need up
+        to a heartbeat to find the new folder, and a lease to have done so for certain.
+        """
+        # What cannot be mended now is tried again; until then nobody is proven dead.
+        with suppress(OSError):
+            if not self._is_in_place():
+                self._mended_until = asyncio.get_running_loop().time() + LEASE.total_seconds()
+                lost, self._folder_fd = self._folder_fd, _opened(self._folder)
+                os.close(lost)
+                for name, (seat, own) in list(self._seats.items()):
+                    self._bind(name, seat)
+                    asyncio.get_running_loop().remove_reader(own)
+                    own.close()
+        return self._mended_until > 0 and asyncio.get_running_loop().time() < self._mended_until
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(self._folder.stat(), os.fstat(self._folder_fd))
+        except FileNotFoundError:
+            return False
+
     def tidy(self) -> None:
         """Remove the sockets of processes that are gone."""
-        for name in [each.name for each in self._folder.iterdir()]:
+        for name in self._names():
             if name not in self._seats and not self._answers(name):
                 self._unlink(name)
+
+    def _names(self) -> list[str]:
+        # By the descriptor: a folder that somebody has removed is empty, not an error.
+        return os.listdir(self._folder_fd)  # noqa: PTH208 - no path
 
     def _unlink(self, name: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._folder_fd)
+
+
+def _opened(folder: Path) -> int:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _receive(own: socket.socket, seat: Seat) -> None:
