@@ -169,7 +169,7 @@ async def test_a_reply_to_an_answer_finds_its_thread(
 
     message_id = parse_mail(sink.mails[0]).message_id
     job = await scene.job("j1")
-    assert await scene.backend.thread_of_mail(message_id) == (job.desk, job.thread)
+    assert await scene.backend.thread_of_mail(message_id, job.desk) == job.thread
 
 
 async def test_a_temporary_refusal_is_tried_again_later_and_later_with_the_same_id(

@@ -20,8 +20,9 @@ KNOWN = {
 }
 
 
-async def thread_of_mail(message_id: str) -> tuple[Desk, str] | None:
-    return KNOWN.get(message_id)
+async def thread_of_mail(message_id: str, desk: Desk) -> str | None:
+    known_at, thread = KNOWN.get(message_id, (None, None))
+    return thread if known_at == desk else None
 
 
 async def thread_of(token: str = "", desk: Desk = SCOTT, **fields: str) -> str:

@@ -15,8 +15,8 @@ from hotdesk.mail.letter import Letter
 
 THREAD_LENGTH = 12  # Characters of base32: 60 bits are plenty within one desk.
 
-ThreadOfMail = Callable[[str], Awaitable[tuple[Desk, str] | None]]
-"""Finds the desk and thread of a mail that was sent or received, by its message id."""
+ThreadOfMail = Callable[[str, Desk], Awaitable[str | None]]
+"""Finds the thread that a mail belongs to at a desk, sent or received, by its message id."""
 
 
 async def thread_of_letter(
@@ -32,11 +32,10 @@ async def thread_of_letter(
     """
     desk = recipient.desk
     for message_id in (*letter.in_reply_to, *reversed(letter.references)):
-        found = await thread_of_mail(message_id)
-        if found and found[0] == desk:
-            return found[1]
-    if thread := thread_of_token(desk, recipient.token, key=key):
-        return thread
+        if thread := await thread_of_mail(message_id, desk):
+            return thread
+    if signed := thread_of_token(desk, recipient.token, key=key):
+        return signed
     root = next(iter((*letter.references, *letter.in_reply_to, letter.message_id)))
     digest = hashlib.sha256(f"{desk.key}\0{root}".encode()).digest()
     return base64.b32encode(digest)[:THREAD_LENGTH].decode("ascii").lower()

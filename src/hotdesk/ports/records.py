@@ -135,8 +135,11 @@ class Records(Protocol):
         """
         ...
 
-    async def thread_of_mail(self, message_id: str) -> tuple[Desk, str] | None:
-        """The desk and thread that a mail belongs to, sent or received."""
+    async def thread_of_mail(self, message_id: str, desk: Desk) -> str | None:
+        """The thread that a mail belongs to at a desk, sent or received.
+
+        One mail may have gone to several desks.
+        """
         ...
 
     async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:

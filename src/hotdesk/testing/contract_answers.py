@@ -158,15 +158,14 @@ class AnswersContract(Contract):
         await scene.backend.answer_sent(answer, "<sent@example.org>", now=scene.clock.now())
 
         for message_id in ("<a@example.org>", "<sent@example.org>"):
-            assert await scene.backend.thread_of_mail(message_id) == (SCOTT, "footer")
-        assert await scene.backend.thread_of_mail("<unknown@example.org>") is None
+            assert await scene.backend.thread_of_mail(message_id, SCOTT) == "footer"
+        assert await scene.backend.thread_of_mail("<unknown@example.org>", SCOTT) is None
 
-    async def test_a_mail_that_others_claim_to_have_sent_keeps_its_thread(
-        self, scene: Scene
-    ) -> None:
+    async def test_a_mail_to_two_desks_belongs_to_a_thread_of_each(self, scene: Scene) -> None:
         await scene.submit(a_mail("a", AMELIA))
         same_mail = a_mail("a", SCOTT).origin
 
-        await scene.submit(a_job("b", SCOTT, origin=same_mail))
+        await scene.submit(a_job("b", SCOTT, thread="footer", origin=same_mail))
 
-        assert await scene.backend.thread_of_mail("<a@example.org>") == (AMELIA, "header")
+        assert await scene.backend.thread_of_mail("<a@example.org>", AMELIA) == "header"
+        assert await scene.backend.thread_of_mail("<a@example.org>", SCOTT) == "footer"

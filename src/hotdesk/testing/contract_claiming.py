@@ -85,6 +85,7 @@ class ClaimingContract(Contract):
 
         assert again == claim
         assert (await scene.backend.desk(SCOTT)).owner == ""
+        assert (await scene.backend.desk(AMELIA)).lease_until == scene.clock.now() + LEASE
 
     async def test_a_takeover_whose_answer_was_lost_is_given_again_as_one(
         self, scene: Scene
@@ -104,11 +105,25 @@ class ClaimingContract(Contract):
         asleep = await scene.claimed("w1")
         await scene.handed(asleep)
 
-        scene.clock.jump(LEASE + MOMENT)
+        scene.clock.jump(LEASE)
         awake = await scene.claimed("w1")
 
         assert awake.generation > asleep.generation
         assert (await scene.handed(awake)).job.attempt == 2
+
+    async def test_a_worker_that_slept_until_its_desk_was_taken_is_free_and_leaves_it_alone(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        await scene.claimed("w1")
+        scene.clock.jump(TAKEOVER)
+        successor = await other.claimed("w2")
+
+        assert await scene.claim("w1") is None
+
+        await other.beat(successor)
+        states = {worker.id: worker.state for worker in await scene.backend.workers()}
+        assert states == {"w1": "warm", "w2": "holding"}
 
     async def test_a_generation_grows_with_every_claim(self, scene: Scene, other: Scene) -> None:
         await scene.submit(a_job("a"))
@@ -372,11 +387,12 @@ class ClaimingContract(Contract):
     ) -> None:
         await scene.submit(a_job("a"))
 
+        claim = await scene.claimed("w1")
         for invented in (2**63 - 1, 10**19 - 1):
-            claim = await scene.claimed("w1")
             await scene.backend.catch_up(claim, invented, now=scene.clock.now())
+            claim = await scene.claimed("w1")
 
-        assert (await scene.claimed("w1")).generation > claim.generation
+        await scene.handed(claim, "a")
 
     async def test_catching_up_never_takes_a_generation_back(
         self, scene: Scene, other: Scene

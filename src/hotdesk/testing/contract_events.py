@@ -1,5 +1,5 @@
 """The contract of events: what happened, in one order for each desk."""
-# ruff: noqa: D102 - A test's name is its sentence.
+# ruff: noqa: D102, PLR2004 - A test's name is its sentence, and a number is its point.
 
 from datetime import timedelta
 
@@ -104,6 +104,17 @@ class EventsContract(Contract):
             ("DeskClaimed", 4),
             ("DeskReleased", 4),
         ]
+
+    async def test_an_attempt_given_back_says_why(self, scene: Scene) -> None:
+        await scene.submit(a_job("a"))
+        claim = await scene.claimed("w1")
+        await scene.settle(await scene.handed(claim), Outcome.given_back("no route"))
+        scene.clock.jump(LIMITS.backoff)
+        await scene.settle(await scene.handed(claim), Outcome.interrupted(InterruptReason.DRAIN))
+
+        told = [e for e in await scene.backend.events() if e.kind == "AttemptGivenBack"]
+
+        assert len({str(event.details["reason"]) for event in told}) == 2
 
     async def test_an_event_says_what_happened_and_when(self, scene: Scene) -> None:
         await scene.submit(a_job("a"), a_job("b", interrupt=THREAD))

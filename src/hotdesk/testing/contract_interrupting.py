@@ -13,6 +13,7 @@ from hotdesk.desks import (
     JobState,
     Outcome,
 )
+from hotdesk.errors import ClaimLost
 from hotdesk.lifecycle import Limits
 from hotdesk.testing.scene import AMELIA, TAKEOVER, Contract, Scene, a_job, ids
 
@@ -147,6 +148,7 @@ class InterruptingContract(Contract):
         assert folded(delivery) == ["a"]
         job = await scene.job("a")
         assert (job.state, job.attempt, job.outcomes) == (JobState.PREEMPTED, 0, 1)
+        assert job.error == ""
 
     async def test_the_successor_is_handed_instruction_and_partial_work(self, scene: Scene) -> None:
         claim, delivery = await running(scene)
@@ -173,6 +175,11 @@ class InterruptingContract(Contract):
         delivery = await scene.handed(claim, "b")
 
         assert await scene.handed(claim, "b") == delivery
+        await scene.settle(delivery)
+        await scene.submit(a_job("c"), a_job("d", interrupt=DESK))
+        delivery = await scene.handed(claim, "d")
+        assert folded(delivery) == ["c"]
+        assert await scene.handed(claim, "d") == delivery
 
     async def test_a_chain_of_corrections_is_handed_over_oldest_first(self, scene: Scene) -> None:
         await scene.submit(*(a_job(name, interrupt=THREAD) for name in ("d", "a", "c", "b")))
@@ -327,6 +334,30 @@ class InterruptingContract(Contract):
 
         assert (again.job.attempt, again.job.send, again.job.deliveries) == (1, 2, 2)
         assert (again.job.partial, again.job.partial_commit) == ("half", "abc123")
+
+    async def test_a_former_send_of_the_running_job_is_over(self, scene: Scene) -> None:
+        claim, first = await running(scene)
+        await scene.submit(a_job("b", thread="footer", interrupt=DESK))
+        await scene.settle(first, PREEMPTED)
+        await scene.done(claim)
+        await scene.handed(claim, "a")
+
+        with pytest.raises(ClaimLost):
+            await scene.beat(claim, first)
+        with pytest.raises(ClaimLost):
+            await scene.save(first, "late")
+
+    async def test_the_next_job_of_its_thread_will_be_handed_a_put_back_job_as_well(
+        self, scene: Scene
+    ) -> None:
+        _, delivery = await running(scene)
+        await scene.save(delivery, "half")
+        await scene.submit(a_job("b", thread="footer", interrupt=DESK))
+        await scene.settle(delivery, PREEMPTED)
+
+        owed = await scene.backend.interrupted(AMELIA, "header")
+
+        assert [(each.job_id, each.partial) for each in owed] == [("a", "half")]
 
     async def test_put_back_jobs_do_not_preempt_each_other(self, scene: Scene) -> None:
         claim, delivery = await running(scene)

@@ -3,11 +3,14 @@
 
 from datetime import timedelta
 
+import anyio
+
 from hotdesk.desks import Desk
 from hotdesk.lifecycle import HEARTBEAT, LEASE
 from hotdesk.testing.scene import (
     AMELIA,
     MOMENT,
+    PATIENCE,
     SCOTT,
     Contract,
     Scene,
@@ -53,6 +56,24 @@ class PlacingContract(Contract):
         await scene.submit(a_job("c", AMELIA))
 
         await scene.claimed("w1", AMELIA)
+
+    async def test_one_after_the_other_workers_are_woken_for_all_desks_that_wait(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        async def seek(worker_id: str) -> None:
+            while await other.claim(worker_id, wait=timedelta(hours=1)) is None:
+                pass
+
+        with anyio.fail_after(PATIENCE):
+            async with anyio.create_task_group() as tasks:
+                for worker_id in ("w1", "w2", "w3"):
+                    await other.register(worker_id)
+                    tasks.start_soon(seek, worker_id)
+                await anyio.wait_all_tasks_blocked()
+                desks = [AMELIA, SCOTT, Desk("website", "ben")]
+                await scene.submit(*(a_job(f"job-{n}", desk) for n, desk in enumerate(desks)))
+
+        assert all(desk.owner for desk in await scene.backend.desks())
 
     async def test_an_owner_hears_that_its_worker_is_wanted_elsewhere(self, scene: Scene) -> None:
         await scene.submit(a_job("a", AMELIA))

@@ -1,11 +1,13 @@
 """The contract of what people are shown: jobs, desks, workers, threads, logs."""
 # ruff: noqa: D102, PLR2004 - A test's name is its sentence, and a number is its point.
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
 from hotdesk.desks import (
+    Claim,
     Desk,
     JobState,
     Outcome,
@@ -134,6 +136,22 @@ class RecordsContract(Contract):
         assert (workers["holding"].desk, workers["holding"].job_id) == (SCOTT, "")
         assert (workers["holding"].jobs_done, workers["warm"].jobs_done) == (1, 0)
         assert workers["warm"].desk is None
+
+    @pytest.mark.parametrize("leave", [Scene.release, Scene.give_way])
+    async def test_a_worker_that_left_its_desk_is_free_from_then_on(
+        self, scene: Scene, leave: Callable[[Scene, Claim], Awaitable[object]]
+    ) -> None:
+        await scene.submit(a_job("a"))
+        claim = await scene.claimed("w1")
+        await scene.done(claim)
+        assert [worker.free_since for worker in await scene.backend.workers()] == [None]
+        scene.clock.jump(timedelta(seconds=1))
+
+        await leave(scene, claim)
+
+        [worker] = await scene.backend.workers()
+        assert (worker.state, worker.desk, worker.jobs_done) == ("warm", None, 1)
+        assert worker.free_since == worker.seen_at == scene.clock.now()
 
     async def test_a_worker_whose_lease_lapsed_is_not_shown_at_a_desk(self, scene: Scene) -> None:
         await scene.submit(a_job("a"))

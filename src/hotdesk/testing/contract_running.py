@@ -186,6 +186,17 @@ class RunningContract(Contract):
         job = await scene.job("a")
         assert (job.state, job.outcomes) == (JobState.CANCELLED, 1)
 
+    async def test_a_report_about_a_job_that_is_gone_is_refused(self, scene: Scene) -> None:
+        await scene.submit(a_job("a"))
+        stale = await scene.handed(await scene.claimed("w1"))
+        scene.clock.jump(TAKEOVER)
+        claim = await scene.claimed("w2")
+        await scene.settle(await scene.handed(claim), Outcome.failed("no"))
+        await scene.backend.discard("a", now=scene.clock.now())
+
+        with pytest.raises(ClaimLost):
+            await scene.settle(stale)
+
     async def test_a_stale_worker_cannot_settle_a_job_that_died_at_its_last_hand_over(
         self, scene: Scene
     ) -> None:
@@ -276,6 +287,25 @@ class RunningContract(Contract):
         job = await scene.job("a")
         assert (job.state, job.attempt, job.outcomes) == (JobState.DEAD, LIMITS.attempts_max, 1)
         assert job.error
+
+    async def test_a_dead_letter_says_that_its_worker_died_whatever_went_wrong_before(
+        self, scene: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        claim = await scene.claimed("w1")
+        await scene.settle(await scene.handed(claim), FAILED_AGAIN)
+        scene.clock.jump(LIMITS.backoff)
+        for attempt in range(2, LIMITS.attempts_max + 1):
+            assert (await scene.handed(claim)).job.attempt == attempt
+            scene.clock.jump(TAKEOVER)
+            claim = await scene.claimed(f"w{attempt}")
+
+        await scene.viewed(claim)
+
+        job = await scene.job("a")
+        assert job.state is JobState.DEAD
+        assert "died" in job.error
+        assert FAILED_AGAIN.error in job.error
 
     async def test_an_attempt_that_had_no_chance_is_not_counted_within_bounds(
         self, scene: Scene

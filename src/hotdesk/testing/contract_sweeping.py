@@ -74,13 +74,14 @@ class SweepingContract(Contract):
     ) -> None:
         await scene.submit(a_job("a"))
         await scene.claimed("w1")
+        scene.clock.jump(TAKEOVER - MOMENT)
         await other.register("w2")
 
         with anyio.fail_after(PATIENCE):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: other.claim("w2", wait=timedelta(hours=1)))
                 await anyio.wait_all_tasks_blocked()
-                scene.clock.jump(TAKEOVER)
+                scene.clock.jump(MOMENT)
                 await scene.sweep()
 
         await other.claimed("w2")
@@ -104,7 +105,7 @@ class SweepingContract(Contract):
         assert await scene.backend.jobs() == []
         assert await scene.backend.log("good") == []
         assert await scene.due() == []
-        assert await scene.backend.thread_of_mail("<good@example.org>") is None
+        assert await scene.backend.thread_of_mail("<good@example.org>", AMELIA) is None
 
     async def test_what_has_not_ended_is_kept_however_old_it_is(self, scene: Scene) -> None:
         await scene.submit(a_job("a"), a_job("b"))

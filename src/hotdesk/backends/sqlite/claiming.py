@@ -159,10 +159,11 @@ def give_way(tx: Transaction, claim: Claim, *, done: int) -> None:
     """Clear the owner although jobs are pending, and ask for another."""
     desk = held(tx, claim)
     leave(tx, desk, is_clean=True)
+    if desk["pending"]:
+        # Before this worker counts as free: it is awake, another one should be.
+        wake_one(tx, desk)
     tx.run("stand", worker=claim.worker_id, now=tx.at, done=done)
     tx.emit(DeskGivenWay(desk=desk["key"], generation=claim.generation))
-    if desk["pending"]:
-        wake_one(tx, desk)
 
 
 def fenced(tx: Transaction, claim: Claim, thread: str) -> None:

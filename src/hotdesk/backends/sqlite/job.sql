@@ -129,6 +129,6 @@ DELETE FROM event WHERE cursor IN (
 );
 
 -- name: delete_old_mail
-DELETE FROM mail WHERE message_id IN (
-    SELECT message_id FROM mail INDEXED BY mail_by_age WHERE at < :before LIMIT :limit
+DELETE FROM mail WHERE (message_id, desk) IN (
+    SELECT message_id, desk FROM mail INDEXED BY mail_by_age WHERE at < :before LIMIT :limit
 );

@@ -91,7 +91,7 @@ INSERT INTO mail (message_id, desk, thread, at) VALUES (:message_id, :desk, :thr
 ON CONFLICT DO NOTHING;
 
 -- name: thread_of_mail
-SELECT desk, thread FROM mail WHERE message_id = :message_id;
+SELECT thread FROM mail WHERE message_id = :message_id AND desk = :desk;
 
 -- name: answer_due
 INSERT INTO outbox (job, number, state, created_at, due_at)

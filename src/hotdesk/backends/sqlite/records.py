@@ -194,10 +194,12 @@ class SqliteRecords:
             await self._bell.listen(min(self._bell.poll, wait))
         return self._file.change_mark()
 
-    async def thread_of_mail(self, message_id: str) -> tuple[Desk, str] | None:
-        """The desk and thread that a mail belongs to, sent or received."""
-        row = self._file.read(lambda tx: tx.one("thread_of_mail", message_id=message_id))
-        return None if row is None else (Desk.from_key(row["desk"]), row["thread"])
+    async def thread_of_mail(self, message_id: str, desk: Desk) -> str | None:
+        """The thread that a mail belongs to at a desk, sent or received."""
+        row = self._file.read(
+            lambda tx: tx.one("thread_of_mail", message_id=message_id, desk=desk.key)
+        )
+        return None if row is None else row["thread"]
 
     async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:
         """Answers that should be sent now, oldest first."""

@@ -318,6 +318,7 @@ def _owe_answer(tx: Transaction, job: Row, state: JobState) -> None:
 
 def _why(decision: Decision, job: Row) -> str:
     """The error that a job dropped at its hand-over keeps."""
-    if decision is Decision.DIE and not job["error"]:
-        return f"its worker died in the last of {job['attempt']} attempts"
-    return str(job["error"])
+    if decision is not Decision.DIE:
+        return str(job["error"])
+    before = f"; before that: {job['error']}" if job["error"] else ""
+    return f"its worker died in the last of {job['attempt']} attempts{before}"

@@ -149,10 +149,12 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE mail (
-    message_id TEXT PRIMARY KEY,
+    message_id TEXT NOT NULL,
+    -- A mail to two desks belongs to a thread of each.
     desk TEXT NOT NULL,
     thread TEXT NOT NULL,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    PRIMARY KEY (message_id, desk)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX mail_by_age ON mail (at);
 
