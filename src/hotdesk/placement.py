@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hotdesk.desks import Desk
+from hotdesk.desks import Desk, WorkerStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,24 @@ class PoolPlan:
     start: int = 0
     start_pinned: tuple[Desk, ...] = ()
     retire: tuple[str, ...] = ()
+
+
+def pool_worker(
+    worker_id: str, status: WorkerStatus | None, pinned: Desk | None, *, silent_before: datetime
+) -> PoolWorker:
+    """A process of the pool as its *status* tells, if it has registered.
+
+    A free one that was not heard of since *silent_before* may be frozen: it cannot take
+    a desk, and nobody should wait for it.
+    """
+    is_heard = status is not None and status.seen_at > silent_before
+    return PoolWorker(
+        id=worker_id,
+        pinned=pinned,
+        free_since=status.free_since if status is not None and is_heard else None,
+        is_starting=status is None,
+        is_draining=status is not None and status.state == "draining",
+    )
 
 
 def plan(

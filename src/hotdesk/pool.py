@@ -12,7 +12,8 @@ from anyio.abc import TaskGroup
 
 from hotdesk.desks import Desk
 from hotdesk.errors import HotdeskError
-from hotdesk.placement import PoolLimits, PoolPlan, PoolWorker, plan
+from hotdesk.lifecycle import LEASE
+from hotdesk.placement import PoolLimits, PoolPlan, plan, pool_worker
 from hotdesk.ports import Backend, Clock, Launcher, Process
 
 # The pool looks at once when something was written, but not more often than this.
@@ -107,18 +108,11 @@ class Pool:
             for d in await self._backend.desks(waiting=True, limit=DESKS_MAX)
             if not d.is_paused and (d.due_at is None or d.due_at <= self._clock.now())
         ]
-        workers = []
-        for worker_id in self._processes:
-            status = known.get(worker_id)
-            workers.append(
-                PoolWorker(
-                    id=worker_id,
-                    pinned=self._pinned.get(worker_id),
-                    free_since=status.free_since if status else None,
-                    is_starting=status is None,
-                    is_draining=status is not None and status.state == "draining",
-                )
-            )
+        silent_before = self._clock.now() - LEASE
+        workers = [
+            pool_worker(each, known.get(each), self._pinned.get(each), silent_before=silent_before)
+            for each in self._processes
+        ]
         return plan(
             workers,
             sum(not d.is_pinned for d in waiting),

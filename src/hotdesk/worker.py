@@ -9,6 +9,7 @@ import anyio
 
 from hotdesk.desks import Claim
 from hotdesk.errors import NotAllowed, NotFound, Rejected, Unavailable
+from hotdesk.lifecycle import HEARTBEAT
 from hotdesk.ports import Backend, Clock, Runner, WorkerCard
 from hotdesk.session import FAREWELL, RETRY_FIRST, RETRY_MAX, Session, WorkerLimits
 
@@ -88,7 +89,11 @@ class Worker:
     async def _claim(self, now: datetime) -> Claim | None:
         try:
             return await self._backend.claim(
-                self._card.id, wait=self._limits.heartbeat, lease=self._limits.lease, now=now
+                self._card.id,
+                # A free worker is heard of this often, however long its lease is.
+                wait=min(self._limits.heartbeat, HEARTBEAT),
+                lease=self._limits.lease,
+                now=now,
             )
         except NotFound:
             # Others took this process for dead; what it held is theirs now.

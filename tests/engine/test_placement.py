@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotdesk import Desk
-from hotdesk.placement import PinnedDesk, PoolLimits, PoolPlan, PoolWorker, plan
+from hotdesk.desks import WorkerStatus
+from hotdesk.placement import PinnedDesk, PoolLimits, PoolPlan, PoolWorker, plan, pool_worker
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)
@@ -52,6 +53,36 @@ def test_as_many_workers_start_as_desks_wait_for(
     limits = PoolLimits(workers_min=2, workers_max=4)
 
     assert plan(workers, waiting, [], limits, now=NOW).start == started
+
+
+def test_a_free_worker_that_is_silent_for_long_may_be_frozen_and_is_not_waited_for() -> None:
+    def status(seen_at: datetime) -> WorkerStatus:
+        return WorkerStatus(
+            id="a",
+            pid=1,
+            state="warm",
+            desk=None,
+            job_id="",
+            started_at=LONG_AGO,
+            seen_at=seen_at,
+            free_since=LONG_AGO,
+            jobs_done=0,
+            pinned=None,
+        )
+
+    limits = PoolLimits(workers_min=1, workers_max=2)
+    started = [
+        plan(
+            [pool_worker("a", status(seen_at), None, silent_before=NOW - timedelta(seconds=90))],
+            1,
+            [],
+            limits,
+            now=NOW,
+        ).start
+        for seen_at in (NOW, LONG_AGO)
+    ]
+
+    assert started == [0, 1]
 
 
 def test_idle_workers_go_down_to_the_minimum_the_longest_idle_first() -> None:
