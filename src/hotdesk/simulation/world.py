@@ -27,8 +27,8 @@ from hotdesk.simulation.referee import Violation
 from hotdesk.simulation.traffic import Act, Deed, acts
 from hotdesk.sweep import Sweep
 
-SPAN = timedelta(hours=2)
-JOBS = 20
+SPAN = timedelta(minutes=75)
+JOBS = 14
 RETENTION = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 # Jobs take hours, and a desk may have to wait for several of them.
