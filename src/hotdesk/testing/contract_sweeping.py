@@ -4,6 +4,7 @@
 from datetime import timedelta
 
 import anyio
+import pytest
 
 from hotdesk.desks import (
     InterruptPolicy,
@@ -11,6 +12,7 @@ from hotdesk.desks import (
     Outcome,
 )
 from hotdesk.lifecycle import Limits
+from hotdesk.testing.clock import FakeClock
 from hotdesk.testing.scene import (
     AMELIA,
     MOMENT,
@@ -68,6 +70,22 @@ class SweepingContract(Contract):
         assert (report.lapsed_owners, report.dead_workers, report.jobs_removed) == (0, 0, 0)
         assert report.desks_waiting == 0
         assert await scene.backend.latest_cursor() == cursor
+
+    @pytest.mark.parametrize("is_held", [False, True])
+    async def test_a_clock_that_is_set_back_does_not_stretch_a_backoff(
+        self,
+        scene: Scene,
+        is_held: bool,  # noqa: FBT001 - pytest gives it
+    ) -> None:
+        claim = await scene.ended("a", Outcome.attempt_failed("no"))
+        if not is_held:
+            await scene.give_way(claim)
+
+        scene.clock = FakeClock(scene.clock.now() - timedelta(days=1))
+        await scene.sweep()
+        scene.clock.jump(LIMITS.backoff_max)
+
+        await scene.handed(await scene.claimed("w1"), "a")
 
     async def test_a_sweep_wakes_a_waiting_worker_for_the_desk_it_frees(
         self, scene: Scene, other: Scene

@@ -46,6 +46,15 @@ WHERE key = :key AND free_since IS NOT NULL AND paused = 0 AND due_at <= :now;
 SELECT min(due_at) AS due_at FROM desk INDEXED BY desk_waiting
 WHERE free_since IS NOT NULL AND paused = 0 AND pinned = 0 AND due_at > :now;
 
+-- name: shorten_backoffs
+-- One that ends later than any could was made before the clock was set back.
+UPDATE desk SET due_at = :latest WHERE id IN (
+    SELECT id FROM desk INDEXED BY desk_waiting
+    WHERE free_since IS NOT NULL AND due_at > :latest
+    UNION ALL
+    SELECT id FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL AND due_at > :latest
+);
+
 -- name: lapsed_desks
 SELECT * FROM desk INDEXED BY desk_owned
 WHERE owner IS NOT NULL AND lease_until <= :before;

@@ -16,6 +16,7 @@ BATCH = 200
 def free_lapsed(tx: Transaction, limits: Limits) -> tuple[int, int]:
     """Free lapsed desks and wake workers for waiting ones; count both (the latter up to BATCH)."""
     lapsed = expire_lapsed(tx, limits)
+    tx.run("shorten_backoffs", latest=to_us(tx.now + limits.backoff_max))
     for desk in tx.all("waiting_desks", limit=BATCH):
         if desk["due_at"] <= tx.at:
             wake_one(tx, desk)
