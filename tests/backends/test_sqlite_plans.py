@@ -20,7 +20,6 @@ ALLOWED = {
     "jobs_in_state": {"SCAN job": "for people, who seldom ask for a state that is rare"},
     "folded": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
     "owed": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
-    "busy_desks": {"UNION USING TEMP B-TREE": "as many desks as there are workers, and a page"},
     "threads_latest": {
         "USE TEMP B-TREE FOR GROUP BY": "the newest 10,000 jobs",
         "USE TEMP B-TREE FOR ORDER BY": "the newest 10,000 jobs",

@@ -86,6 +86,16 @@ class RecordsContract(Contract):
         assert [each.desk for each in await scene.backend.desks(waiting=True)] == [waiting, SCOTT]
         assert len(await scene.backend.desks(limit=2)) == 2
 
+    async def test_a_desk_that_is_served_is_not_crowded_out_by_those_that_wait(
+        self, scene: Scene
+    ) -> None:
+        await scene.submit(a_job("a", SCOTT))
+        await scene.pause(SCOTT)
+        await scene.submit(a_job("b", AMELIA))
+        await scene.claimed("w1", AMELIA)
+
+        assert [each.desk for each in await scene.backend.desks(limit=1)] == [AMELIA]
+
     async def test_a_desk_says_who_holds_it_and_what_waits(self, scene: Scene) -> None:
         await scene.submit(a_job("a"))
         free_since = scene.clock.now()

@@ -151,9 +151,9 @@ INSERT INTO desk (key, pinned) VALUES (:key, 1)
 ON CONFLICT (key) DO UPDATE SET pinned = 1;
 
 -- name: busy_desks
--- Those with an owner or with pending jobs; idle ones are left out.
+-- Those with an owner, then those with pending jobs; idle ones are left out. None is both.
 SELECT * FROM desk WHERE owner IS NOT NULL
-UNION
+UNION ALL
 SELECT * FROM (
     SELECT * FROM desk INDEXED BY desk_waiting WHERE free_since IS NOT NULL
     ORDER BY paused, pinned, free_since LIMIT :limit
