@@ -6,6 +6,7 @@ import pytest
 from hotdesk.desks import (
     Claim,
     Delivery,
+    DeskView,
     Interrupt,
     Interrupted,
     InterruptPolicy,
@@ -186,6 +187,25 @@ class InterruptingContract(Contract):
         claim = await scene.claimed("w1")
 
         assert folded(await scene.handed(claim, "b")) == ["d", "a", "c"]
+
+    async def test_a_very_long_chain_of_corrections_is_handed_over_whole(
+        self, scene: Scene
+    ) -> None:
+        names = [f"job-{number}" for number in range(120)]
+        await scene.submit(*(a_job(name, interrupt=THREAD) for name in names))
+        claim = await scene.claimed("w1")
+
+        # More than a backend may drop at once, so that it may ask to be called again.
+        found = await scene.next_job(claim)
+        for _ in range(10):
+            if isinstance(found, DeskView):
+                assert found.has_pending
+                assert found.due_at is None
+                found = await scene.next_job(claim)
+
+        delivery = await scene.handed(claim, names[-1])
+        assert found == delivery
+        assert folded(delivery) == names[:-1]
 
     async def test_a_job_folds_after_a_crash_too(self, scene: Scene) -> None:
         _, delivery = await running(scene)
