@@ -21,11 +21,11 @@ async def returns_a_dict(_: Context) -> object:
 
 
 async def returns_bytes_in_a_result(_: Context) -> object:
-    return Result(text=b"bytes")  # type: ignore[arg-type]
+    return Result(text=b"bytes")  # type: ignore[arg-type] # as a handler may
 
 
 async def logs_bytes(context: Context) -> object:
-    await context.log(b"bytes")  # type: ignore[arg-type]
+    await context.log(b"bytes")  # type: ignore[arg-type] # as a handler may
     return "logged"
 
 

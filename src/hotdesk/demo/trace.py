@@ -51,7 +51,7 @@ class Trace:
     async def run(self, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled; started with the port."""
         async with await anyio.create_tcp_listener(local_host=HOST, local_port=0) as listener:
-            port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's
+            port = listener.extra(SocketAttribute.local_port)
             task_status.started(port)
             await listener.serve(self._listen)
 

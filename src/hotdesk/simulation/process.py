@@ -41,11 +41,14 @@ class SimulatedProcess:
         Raises:
             Unavailable: The process is dead; its last tasks are being unwound.
         """
-        # It may be frozen again before it has thawed. Nobody is there to set an event.
-        while not self.is_dead and (left := self._frozen_until - anyio.current_time()) > 0:  # noqa: ASYNC110
-            await anyio.sleep(left)
+        # It may be frozen again before it has thawed.
+        while not self.is_dead and self._frozen_for() > 0:  # noqa: ASYNC110 - nobody sets an event
+            await anyio.sleep(self._frozen_for())
         if self.is_dead:
             raise Unavailable(f"process {self.name} was killed")
+
+    def _frozen_for(self) -> float:
+        return self._frozen_until - anyio.current_time()
 
     # --------------------------------------------------------------- ``ports.Clock``
 
