@@ -16,6 +16,7 @@ from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.backends.sqlite.bell import UNREAD_MAX, SocketBell
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Desk, Interrupt, InterruptReason, NewJob
+from hotdesk.errors import NotAllowed, Rejected
 from hotdesk.lifecycle import LEASE
 from hotdesk.ports import WorkerCard
 
@@ -279,6 +280,27 @@ async def test_a_bell_opens_no_file_that_it_does_not_close(path: Path) -> None:
     bell.shut()
 
     assert open_files() == open_before
+
+
+async def test_a_name_that_a_live_worker_has_is_refused_and_stays_its_own(
+    path: Path, store: SqliteBackend
+) -> None:
+    other = SqliteBackend(path, SystemClock())
+    card = WorkerCard(id="w1", pid=os.getpid())
+    now = SystemClock().now()
+    await store.register(card, now=now)
+
+    with pytest.raises(NotAllowed, match="w1"):
+        await other.register(card, now=now)
+    await other.close()
+
+    assert await store.claim("w1", wait=NOW, lease=LEASE, now=now) is None
+
+
+@pytest.mark.parametrize("name", ["../w1", "w" * 100, ""])
+async def test_a_name_that_no_socket_can_have_is_rejected(store: SqliteBackend, name: str) -> None:
+    with pytest.raises(Rejected, match="worker"):
+        await store.register(WorkerCard(id=name, pid=1), now=SystemClock().now())
 
 
 async def test_a_name_that_a_killed_process_left_can_be_used_again(

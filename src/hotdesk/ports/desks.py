@@ -39,7 +39,14 @@ class Desks(Protocol):
     """The verbs of the claim protocol; see ``docs/protocol.md`` for their steps."""
 
     async def register(self, card: WorkerCard, *, now: datetime) -> None:
-        """Make a worker known, so that it can be woken, interrupted and drained."""
+        """Make a worker known, so that it can be woken, interrupted and drained.
+
+        What a worker of that name held that was killed is freed.
+
+        Raises:
+            Rejected: Its id is not a name.
+            NotAllowed: A worker of that name is known to be alive.
+        """
         ...
 
     async def deregister(self, worker_id: str, *, now: datetime) -> None:

@@ -19,6 +19,7 @@ from hotdesk.desks import (
     Json,
     NewJob,
     Outcome,
+    checked_name,
 )
 from hotdesk.events import WorkerStarted, WorkerStopped
 from hotdesk.lifecycle import Limits
@@ -49,7 +50,8 @@ class SqliteBackend(SqliteRecords):
 
     async def register(self, card: WorkerCard, *, now: datetime) -> None:
         """Make a worker known and reachable."""
-        self._bell.open(card.id)
+        # It becomes the name of a socket.
+        self._bell.open(checked_name("worker", card.id))
 
         def work(tx: Transaction) -> None:
             # A process of this name that was killed: what it ran counts, and it drains no more.

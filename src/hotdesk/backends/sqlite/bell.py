@@ -7,6 +7,7 @@ holds without leases, clocks or process ids, and a frozen process does not give 
 """
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import AsyncIterator, Iterable
@@ -18,6 +19,7 @@ from typing import Protocol
 import anyio
 
 from hotdesk.desks import Interrupt, InterruptReason
+from hotdesk.errors import NotAllowed
 from hotdesk.lifecycle import LEASE
 
 WORKER = "w-"
@@ -163,8 +165,17 @@ class SocketBell:
         return self._answers(WORKER + worker_id)
 
     def open(self, worker_id: str) -> None:
-        """Be reachable as this worker."""
-        self._sit(WORKER + worker_id)
+        """Be reachable as this worker.
+
+        Raises:
+            NotAllowed: Another one of this name is alive.
+        """
+        try:
+            self._sit(WORKER + worker_id)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise NotAllowed(f"worker {worker_id} runs already; choose another name") from error
 
     def close(self, worker_id: str) -> None:
         """Be reachable no more as this worker."""
