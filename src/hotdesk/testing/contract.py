@@ -4,6 +4,7 @@ from hotdesk.testing.contract_answers import AnswersContract
 from hotdesk.testing.contract_cancelling import CancellingContract
 from hotdesk.testing.contract_claiming import ClaimingContract
 from hotdesk.testing.contract_events import EventsContract
+from hotdesk.testing.contract_folding import FoldingContract
 from hotdesk.testing.contract_interrupting import InterruptingContract
 from hotdesk.testing.contract_pausing import PausingContract
 from hotdesk.testing.contract_placing import PlacingContract
@@ -19,6 +20,7 @@ class BackendContract(
     PlacingContract,
     RunningContract,
     InterruptingContract,
+    FoldingContract,
     CancellingContract,
     PausingContract,
     RecordsContract,

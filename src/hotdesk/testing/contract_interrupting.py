@@ -1,14 +1,10 @@
-"""The contract of interrupts: who stops whom, what folds in, what is put back."""
+"""The contract of interrupts: who stops whom, what is put back, what a drain gives back."""
 # ruff: noqa: D102, PLR2004 - A test's name is its sentence, and a number is its point.
 
 import pytest
 
 from hotdesk.desks import (
-    Claim,
-    Delivery,
-    DeskView,
     Interrupt,
-    Interrupted,
     InterruptPolicy,
     InterruptReason,
     JobState,
@@ -16,7 +12,7 @@ from hotdesk.desks import (
 )
 from hotdesk.errors import ClaimLost
 from hotdesk.lifecycle import Limits
-from hotdesk.testing.scene import AMELIA, TAKEOVER, Contract, Scene, a_job, ids
+from hotdesk.testing.scene import AMELIA, Contract, Scene, a_job, folded, ids
 
 LIMITS = Limits()
 PREEMPTED = Outcome.interrupted(InterruptReason.PREEMPT)
@@ -33,22 +29,8 @@ EXPECTED = {
 }
 
 
-async def running(
-    scene: Scene, job_id: str = "a", *, policy: InterruptPolicy = DESK
-) -> tuple[Claim, Delivery]:
-    """Claim the desk for ``w1`` and run *job_id* of the thread ``header`` there."""
-    await scene.submit(a_job(job_id, interrupt=policy))
-    claim = await scene.claimed("w1")
-    return claim, await scene.handed(claim, job_id)
-
-
-def folded(delivery: Delivery) -> list[str]:
-    """The ids of the jobs that a delivery continues."""
-    return [each.job_id for each in delivery.folded]
-
-
 class InterruptingContract(Contract):
-    """What interrupts, folding and putting back promise."""
+    """What interrupts, putting back and draining promise."""
 
     # ------------------------------------------------------------- who stops whom
 
@@ -63,7 +45,7 @@ class InterruptingContract(Contract):
         policy_of_running: InterruptPolicy,
     ) -> None:
         expected = EXPECTED[policy, thread]
-        claim, delivery = await running(scene, policy=policy_of_running)
+        claim, delivery = await scene.running(policy=policy_of_running)
 
         await other.submit(a_job("b", thread=thread, interrupt=policy))
 
@@ -87,7 +69,7 @@ class InterruptingContract(Contract):
     async def test_an_interrupt_is_sent_exactly_when_the_policy_wants_it(
         self, scene: Scene, other: Scene, policy: InterruptPolicy, thread: str
     ) -> None:
-        _, delivery = await running(scene)
+        _, delivery = await scene.running()
 
         await other.submit(a_job("b", thread=thread, interrupt=policy))
         # The drain is sent in any case, so it comes first where nothing else was sent.
@@ -101,7 +83,7 @@ class InterruptingContract(Contract):
             assert (interrupt.reason, interrupt.by) == (InterruptReason.PREEMPT, "b")
 
     async def test_an_interrupt_names_the_send_it_is_meant_for(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.submit(a_job("b", thread="footer", interrupt=DESK))
         first = await scene.interrupted("w1")
         await scene.settle(delivery, PREEMPTED)
@@ -115,7 +97,7 @@ class InterruptingContract(Contract):
         assert again.job.send_id == "a.2"
 
     async def test_a_job_that_has_begun_to_publish_is_not_interrupted(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.seal(delivery)
 
         await scene.submit(a_job("b", interrupt=DESK))
@@ -129,211 +111,17 @@ class InterruptingContract(Contract):
     async def test_an_interrupt_that_comes_after_the_work_was_done_changes_nothing(
         self, scene: Scene
     ) -> None:
-        _, delivery = await running(scene)
+        _, delivery = await scene.running()
         await scene.submit(a_job("b", interrupt=DESK))
 
         await scene.settle(delivery, Outcome.succeeded())
 
         assert await scene.state("a") is JobState.SUCCEEDED
 
-    # ----------------------------------------------------------------- same thread
-
-    async def test_a_correction_that_came_before_the_hand_over_folds_the_job_in(
-        self, scene: Scene
-    ) -> None:
-        await scene.submit(a_job("a"), a_job("b", interrupt=THREAD))
-        claim = await scene.claimed("w1")
-
-        delivery = await scene.handed(claim, "b")
-
-        assert folded(delivery) == ["a"]
-        job = await scene.job("a")
-        assert (job.state, job.attempt, job.outcomes) == (JobState.PREEMPTED, 0, 1)
-        assert job.error == ""
-
-    async def test_the_successor_is_handed_instruction_and_partial_work(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
-        await scene.save(delivery, {"session": "s-1"}, "abc123")
-        await scene.submit(a_job("b", interrupt=DESK))
-        await scene.settle(delivery, PREEMPTED)
-
-        successor = await scene.handed(claim, "b")
-
-        assert successor.folded == (
-            Interrupted(
-                job_id="a",
-                instruction="do a",
-                partial={"session": "s-1"},
-                partial_commit="abc123",
-            ),
-        )
-
-    async def test_a_hand_over_answered_again_names_the_same_folded_jobs(
-        self, scene: Scene
-    ) -> None:
-        await scene.submit(a_job("a"), a_job("b", interrupt=DESK))
-        claim = await scene.claimed("w1")
-        delivery = await scene.handed(claim, "b")
-
-        assert await scene.handed(claim, "b") == delivery
-        await scene.settle(delivery)
-        await scene.submit(a_job("c"), a_job("d", interrupt=DESK))
-        delivery = await scene.handed(claim, "d")
-        assert folded(delivery) == ["c"]
-        assert await scene.handed(claim, "d") == delivery
-
-    async def test_a_chain_of_corrections_is_handed_over_oldest_first(self, scene: Scene) -> None:
-        await scene.submit(*(a_job(name, interrupt=THREAD) for name in ("d", "a", "c", "b")))
-        claim = await scene.claimed("w1")
-
-        assert folded(await scene.handed(claim, "b")) == ["d", "a", "c"]
-
-    async def test_a_very_long_chain_of_corrections_is_handed_over_whole(
-        self, scene: Scene
-    ) -> None:
-        names = [f"job-{number}" for number in range(120)]
-        await scene.submit(*(a_job(name, interrupt=THREAD) for name in names))
-        claim = await scene.claimed("w1")
-
-        # More than a backend may drop at once, so that it may ask to be called again.
-        found = await scene.next_job(claim)
-        for _ in range(10):
-            if isinstance(found, DeskView):
-                assert found.has_pending
-                assert found.due_at is None
-                found = await scene.next_job(claim)
-
-        delivery = await scene.handed(claim, names[-1])
-        assert found == delivery
-        assert folded(delivery) == names[:-1]
-
-    async def test_a_job_folds_after_a_crash_too(self, scene: Scene) -> None:
-        _, delivery = await running(scene)
-        await scene.save(delivery, "half", "abc123")
-        await scene.submit(a_job("b", interrupt=DESK))
-        scene.clock.jump(TAKEOVER)
-
-        successor = await scene.handed(await scene.claimed("w2"), "b")
-
-        assert [(each.job_id, each.partial) for each in successor.folded] == [("a", "half")]
-        assert await scene.state("a") is JobState.PREEMPTED
-
-    async def test_a_failed_attempt_with_a_correction_behind_it_folds(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
-        await scene.submit(a_job("b", interrupt=DESK))
-
-        await scene.settle(delivery, Outcome.attempt_failed("no"))
-
-        assert await scene.state("a") is JobState.PREEMPTED
-        assert folded(await scene.handed(claim, "b")) == ["a"]
-
-    async def test_a_correction_out_of_attempts_still_folds_what_came_before(
-        self, scene: Scene
-    ) -> None:
-        await scene.submit(a_job("a"))
-        for attempt in range(LIMITS.attempts_max):
-            await scene.handed(await scene.claimed(f"w{attempt}"), "a")
-            scene.clock.jump(TAKEOVER)
-        await scene.submit(a_job("b", interrupt=DESK))
-
-        successor = await scene.handed(await scene.claimed("last"), "b")
-
-        assert folded(successor) == ["a"]
-        assert await scene.state("a") is JobState.PREEMPTED
-
-    async def test_a_cancelled_correction_folds_nothing(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
-        await scene.submit(a_job("b", interrupt=DESK))
-        await scene.cancel("b")
-
-        assert (await scene.beat(claim, delivery)).interrupt is None
-        await scene.settle(delivery, PREEMPTED)
-
-        assert (await scene.handed(claim, "a")).job.attempt == 1
-
-    async def test_only_jobs_of_the_same_thread_and_desk_fold(self, scene: Scene) -> None:
-        await scene.submit(
-            a_job("a", thread="header"),
-            a_job("b", thread="footer", interrupt=THREAD),
-            a_job("c", thread="headers", interrupt=THREAD),
-        )
-        claim = await scene.claimed("w1")
-
-        assert [await scene.done(claim) for _ in range(3)] == ["a", "b", "c"]
-
-    # ------------------------------------------------------- what is owed to a thread
-
-    @pytest.mark.parametrize("outcome", [Outcome.failed("no"), None], ids=["fails", "is cancelled"])
-    async def test_interrupted_work_is_handed_on_when_the_successor_comes_to_nothing(
-        self, scene: Scene, outcome: Outcome | None
-    ) -> None:
-        claim, delivery = await running(scene)
-        await scene.submit(a_job("b", interrupt=DESK))
-        await scene.settle(delivery, PREEMPTED)
-        successor = await scene.handed(claim, "b")
-        if outcome is None:
-            await scene.cancel("b")
-        await scene.settle(successor, outcome or Outcome.interrupted(InterruptReason.CANCEL))
-
-        await scene.submit(a_job("c"))
-
-        assert folded(await scene.handed(claim, "c")) == ["a"]
-
-    async def test_interrupted_work_is_handed_on_when_the_successor_dies(
-        self, scene: Scene
-    ) -> None:
-        await scene.submit(a_job("a"), a_job("b", interrupt=DESK))
-        for attempt in range(LIMITS.attempts_max):
-            successor = await scene.handed(await scene.claimed(f"w{attempt}"), "b")
-            assert folded(successor) == ["a"]
-            scene.clock.jump(TAKEOVER)
-        await scene.submit(a_job("c"))
-
-        delivery = await scene.handed(await scene.claimed("last"), "c")
-
-        assert await scene.state("b") is JobState.DEAD
-        assert folded(delivery) == ["a"]
-
-    async def test_interrupted_work_is_handed_on_until_the_thread_succeeds(
-        self, scene: Scene
-    ) -> None:
-        await scene.submit(a_job("a"), a_job("b", interrupt=THREAD), a_job("c", interrupt=THREAD))
-        claim = await scene.claimed("w1")
-        assert folded(await scene.handed(claim, "c")) == ["a", "b"]
-        assert [each.job_id for each in await scene.backend.interrupted(AMELIA, "header")] == [
-            "a",
-            "b",
-        ]
-        await scene.done(claim)
-
-        await scene.submit(a_job("d", interrupt=THREAD))
-
-        assert folded(await scene.handed(claim, "d")) == []
-        assert await scene.backend.interrupted(AMELIA, "header") == []
-
-    async def test_a_success_of_another_thread_settles_no_debt(self, scene: Scene) -> None:
-        await scene.submit(
-            a_job("a"), a_job("b", interrupt=THREAD), a_job("c", thread="footer"), a_job("d")
-        )
-        claim = await scene.claimed("w1")
-        await scene.settle(await scene.handed(claim, "b"), Outcome.failed("no"))
-        assert await scene.done(claim) == "c"
-
-        assert folded(await scene.handed(claim, "d")) == ["a"]
-
-    async def test_a_job_that_interrupts_nothing_is_handed_what_was_interrupted_before(
-        self, scene: Scene
-    ) -> None:
-        await scene.submit(a_job("a"), a_job("b", interrupt=THREAD), a_job("c", interrupt=NEVER))
-        claim = await scene.claimed("w1")
-        await scene.settle(await scene.handed(claim, "b"), Outcome.failed("no"))
-
-        assert folded(await scene.handed(claim, "c")) == ["a"]
-
     # ---------------------------------------------------------------- another thread
 
     async def test_a_job_is_put_back_behind_what_waits(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.submit(a_job("b", thread="footer", interrupt=DESK), a_job("c", thread="footer"))
 
         await scene.settle(delivery, PREEMPTED)
@@ -344,7 +132,7 @@ class InterruptingContract(Contract):
     async def test_a_put_back_job_resumes_from_its_partial_work_and_keeps_its_attempt(
         self, scene: Scene
     ) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.save(delivery, "half", "abc123")
         await scene.submit(a_job("b", thread="footer", interrupt=DESK))
         await scene.settle(delivery, PREEMPTED)
@@ -356,7 +144,7 @@ class InterruptingContract(Contract):
         assert (again.job.partial, again.job.partial_commit) == ("half", "abc123")
 
     async def test_a_former_send_of_the_running_job_is_over(self, scene: Scene) -> None:
-        claim, first = await running(scene)
+        claim, first = await scene.running()
         await scene.submit(a_job("b", thread="footer", interrupt=DESK))
         await scene.settle(first, PREEMPTED)
         await scene.done(claim)
@@ -370,7 +158,7 @@ class InterruptingContract(Contract):
     async def test_the_next_job_of_its_thread_will_be_handed_a_put_back_job_as_well(
         self, scene: Scene
     ) -> None:
-        _, delivery = await running(scene)
+        _, delivery = await scene.running()
         await scene.save(delivery, "half")
         await scene.submit(a_job("b", thread="footer", interrupt=DESK))
         await scene.settle(delivery, PREEMPTED)
@@ -380,7 +168,7 @@ class InterruptingContract(Contract):
         assert [(each.job_id, each.partial) for each in owed] == [("a", "half")]
 
     async def test_put_back_jobs_do_not_preempt_each_other(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.submit(a_job("b", thread="footer", interrupt=DESK))
         await scene.settle(delivery, PREEMPTED)
         second = await scene.handed(claim, "b")
@@ -410,7 +198,7 @@ class InterruptingContract(Contract):
     async def test_after_some_preemptions_only_its_own_thread_stops_a_job(
         self, scene: Scene
     ) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         for number in range(LIMITS.preemptions_max):
             await scene.submit(a_job(f"b{number}", thread="footer", interrupt=DESK))
             await scene.settle(delivery, PREEMPTED)
@@ -428,7 +216,7 @@ class InterruptingContract(Contract):
     async def test_a_put_back_job_is_folded_by_a_newer_one_that_runs_before_it(
         self, scene: Scene
     ) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.save(delivery, "half")
         await scene.submit(
             a_job("b", thread="footer", interrupt=DESK), a_job("c", interrupt=THREAD)
@@ -443,7 +231,7 @@ class InterruptingContract(Contract):
     async def test_a_put_back_job_runs_although_a_newer_one_that_folds_nothing_ran_meanwhile(
         self, scene: Scene
     ) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.submit(a_job("b", thread="footer", interrupt=DESK), a_job("c", interrupt=NEVER))
 
         await scene.settle(delivery, PREEMPTED)
@@ -453,7 +241,7 @@ class InterruptingContract(Contract):
     async def test_a_job_that_will_run_itself_is_not_handed_to_a_newer_one(
         self, scene: Scene
     ) -> None:
-        claim, delivery = await running(scene, "a")
+        claim, delivery = await scene.running("a")
         await scene.submit(a_job("b", thread="footer", interrupt=DESK), a_job("c", interrupt=NEVER))
         await scene.settle(delivery, PREEMPTED)
         assert await scene.done(claim) == "b"
@@ -463,7 +251,7 @@ class InterruptingContract(Contract):
     # ------------------------------------------------------------------------ drain
 
     async def test_a_drained_job_keeps_its_place_and_its_attempt(self, scene: Scene) -> None:
-        claim, delivery = await running(scene)
+        claim, delivery = await scene.running()
         await scene.save(delivery, "half")
         await scene.submit(a_job("b"))
         await scene.drain("w1")
@@ -491,7 +279,7 @@ class InterruptingContract(Contract):
         assert (await scene.handed(claim)).job.attempt == 2
 
     async def test_a_correction_that_came_during_a_drain_folds_the_job(self, scene: Scene) -> None:
-        _, delivery = await running(scene)
+        _, delivery = await scene.running()
         await scene.drain("w1")
         await scene.submit(a_job("b", interrupt=DESK))
 

@@ -151,6 +151,14 @@ class Scene:
         await self.settle(await self.handed(claim, job_id), outcome)
         return claim
 
+    async def running(
+        self, job_id: str = "a", *, policy: InterruptPolicy = InterruptPolicy.DESK
+    ) -> tuple[Claim, Delivery]:
+        """Claim the desk for ``w1`` and run *job_id* of the thread ``header`` there."""
+        await self.submit(a_job(job_id, interrupt=policy))
+        claim = await self.claimed("w1")
+        return claim, await self.handed(claim, job_id)
+
     async def release(self, claim: Claim) -> bool:
         """Compare and release."""
         return await self.backend.release(claim, now=self.clock.now())
@@ -218,6 +226,11 @@ class Scene:
 def ids(jobs: Sequence[Job]) -> list[str]:
     """The ids of *jobs*, in their order."""
     return [job.id for job in jobs]
+
+
+def folded(delivery: Delivery) -> list[str]:
+    """The ids of the jobs that a delivery continues."""
+    return [each.job_id for each in delivery.folded]
 
 
 class Contract:
