@@ -92,6 +92,18 @@ def test_a_new_file_changes_nothing_and_names_every_setting(run: Run, here: Path
             assert re.search(rf"^#{key[-1]} = ", text, re.MULTILINE), key
 
 
+def test_what_is_appended_to_a_new_file_is_not_part_of_its_last_comment(
+    run: Run, here: Path
+) -> None:
+    run("init")
+    with (here / "hotdesk.toml").open("a") as file:
+        file.write(PROJECT)
+
+    checked = run("config", "check")
+
+    assert checked.code == 0, checked.err
+
+
 def test_a_new_file_is_right_with_every_comment_taken_away(run: Run, here: Path) -> None:
     text = re.sub(r"^#(?! )", "", template(), flags=re.MULTILINE)
     # A handler would stand in for the projects.

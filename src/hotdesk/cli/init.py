@@ -44,7 +44,7 @@ def init(invocation: Invocation, *, force: bool) -> None:
 
 def template() -> str:
     """A file that changes nothing, with every setting there is as a comment."""
-    return "\n".join([HEADING, *_table(Config, "")])
+    return "\n".join([HEADING, *_table(Config, ""), ""])
 
 
 def _table(section: type[Section], name: str) -> Iterator[str]:
