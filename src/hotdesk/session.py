@@ -75,6 +75,7 @@ class Session:
         runner: Runner,
         clock: Clock,
         limits: WorkerLimits,
+        on_stuck: Callable[[], None],
     ) -> None:
         """``lease_ends`` is on this process's monotonic clock."""
         self._claim = claim
@@ -83,6 +84,8 @@ class Session:
         self._runner = runner
         self._clock = clock
         self._limits = limits
+        self._on_stuck = on_stuck
+        self._running: anyio.CancelScope | None = None
         self._unfenced = set(claim.unfenced)
         self._delivery: Delivery | None = None
         self._context: AttemptContext | None = None
@@ -149,6 +152,9 @@ class Session:
         extended: Delivery | None = None
         while True:
             await self._clock.sleep(self._limits.heartbeat)
+            if self._is_stuck():
+                self._on_stuck()
+                raise ClaimLost(self._claim.desk.key, self._claim.generation)
             if self._delivery is not extended:
                 extended = self._delivery
                 next_extension = self._clock.monotonic() + EXTEND_EVERY.total_seconds()
@@ -156,6 +162,16 @@ class Session:
             if extended is not None and self._clock.monotonic() >= next_extension:
                 await self._extend(extended)
                 next_extension = self._clock.monotonic() + EXTEND_EVERY.total_seconds()
+
+    def _is_stuck(self) -> bool:
+        """Whether the attempt goes on although it was cancelled long ago.
+
+        Only a handler that swallows its cancellation does. Its desk must not wait for it.
+        """
+        if self._running is None:
+            return False
+        given_up_at = self._running.deadline + self._limits.keep_time.total_seconds()
+        return anyio.current_time() > given_up_at
 
     async def _beat(self) -> DeskView | None:
         """Renew the lease; heed what the desk's record says. ``None`` if nobody answered.
@@ -322,7 +338,12 @@ class Session:
             await self._check_interrupt()
             return await self._run(delivery, context, scope)
         except AttemptFailed as failure:
-            outcome = _outcome_of(failure)
+            stop = context.interrupted.reason
+            if stop is not None and failure.is_retryable:
+                # It broke while it was stopping: that is how it stopped.
+                outcome = Outcome.interrupted(stop.reason)
+            else:
+                outcome = _outcome_of(failure)
         except Unavailable as error:
             outcome = Outcome.attempt_failed(str(error))
         except Rejected as error:
@@ -347,8 +368,12 @@ class Session:
         if delivery.job.thread in self._unfenced:
             await self._fence(delivery.job.thread)
         result: Result | None = None
-        with scope:
-            result = await self._runner.run(delivery, context)
+        self._running = scope
+        try:
+            with scope:
+                result = await self._runner.run(delivery, context)
+        finally:
+            self._running = None
         stop = context.interrupted.reason
         if result is None and stop is not None:
             raise _Stopped(stop.reason)

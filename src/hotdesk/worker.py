@@ -3,6 +3,7 @@
 What may be claimed is a rule of the backend; how a desk is served is the session's.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import anyio
@@ -24,13 +25,20 @@ class Worker:
         runner: Runner,
         clock: Clock,
         limits: WorkerLimits | None = None,
+        *,
+        on_stuck: Callable[[], None] = lambda: None,
     ) -> None:
-        """Work as *card* says; nothing is claimed before ``run``."""
+        """Work as *card* says; nothing is claimed before ``run``.
+
+        ``on_stuck`` is called when an attempt goes on although it was cancelled long
+        ago. Its desk is no longer kept; only the end of the process ends the attempt.
+        """
         self._card = card
         self._backend = backend
         self._runner = runner
         self._clock = clock
         self._limits = limits or WorkerLimits()
+        self._on_stuck = on_stuck
         self._is_draining = False
         self._session: Session | None = None
 
@@ -79,6 +87,7 @@ class Worker:
                     runner=self._runner,
                     clock=self._clock,
                     limits=self._limits,
+                    on_stuck=self._on_stuck,
                 )
                 if self._is_draining:
                     # It was asked while the claim was on its way, and may be marked nowhere else.

@@ -48,10 +48,13 @@ def serve(url: str) -> Serve:
         *,
         pinned: hotdesk.Desk | None = None,
         rules: Limits = NO_BACKOFF,
+        on_stuck: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[Worker]:
         backend = open_backend(url, limits=rules)
         card = WorkerCard(id=f"w{next(numbers)}", pid=os.getpid(), pinned=pinned)
-        worker = Worker(card, backend, FunctionRunner(handler), SystemClock(), limits)
+        worker = Worker(
+            card, backend, FunctionRunner(handler), SystemClock(), limits, on_stuck=on_stuck
+        )
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(worker.run)

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
 
+import anyio
 import pytest
 
 from hotdesk import Client, Context, Job, JobState, Result
 from hotdesk.errors import AttemptFailed, ClaimLost, Rejected
+from hotdesk.session import WorkerLimits
 
 from .conftest import Serve
 
@@ -99,3 +103,43 @@ async def test_what_is_no_text_is_replaced_in_the_log_and_in_the_answer(
 async def test_an_instruction_that_is_no_text_is_rejected(client: Client) -> None:
     with pytest.raises(Rejected, match="UTF-8"):
         await client.submit("amelia/scott", HALF)
+
+
+async def test_a_handler_that_swallows_its_cancellation_is_reported_and_not_kept_alive(
+    client: Client, serve: Serve
+) -> None:
+    stuck = anyio.Event()
+
+    async def handle(_: Job, __: Context) -> str:
+        while not stuck.is_set():
+            with suppress(asyncio.CancelledError):
+                await anyio.sleep_forever()
+        return "at last"
+
+    brief = timedelta(milliseconds=20)
+    limits = WorkerLimits(job_time=brief, keep_time=brief, lease=timedelta(milliseconds=150))
+    async with serve(handle, limits, on_stuck=stuck.set):
+        await client.submit("amelia/scott", "never end")
+        with anyio.fail_after(SOON):
+            await stuck.wait()
+
+
+async def test_a_handler_that_breaks_while_it_stops_was_interrupted_and_did_not_fail(
+    client: Client, serve: Serve
+) -> None:
+    started = anyio.Event()
+
+    async def handle(job: Job, context: Context) -> str:
+        if job.instruction == "first" and not started.is_set():
+            started.set()
+            await context.interrupted.wait()
+            raise ValueError("half done")
+        return "done"
+
+    async with serve(handle):
+        first = await client.submit("amelia/scott", "first", thread="t1")
+        await started.wait()
+        await client.submit("amelia/scott", "second", thread="t2")
+        done = await client.result(first.id, timeout=SOON)
+
+    assert (done.text, done.attempt, done.preemptions) == ("done", 1, 1)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import NoReturn
 
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config
@@ -32,6 +33,9 @@ def check_runner(config: Config) -> None:
             "there is nothing to serve",
             "describe a project in hotdesk.toml, or name a Python function with --handler",
         )
+
+
+EX_SOFTWARE = 70  # sysexits.h: an error in a program.
 
 
 @contextmanager
@@ -64,6 +68,18 @@ async def open_worker(
             card = WorkerCard(
                 id=worker_id or client_of(backend).new_id(), pid=os.getpid(), pinned=pinned
             )
-            yield Worker(card, backend, runner, SystemClock(), config.worker.limits), backend
+            worker = Worker(
+                card, backend, runner, SystemClock(), config.worker.limits, on_stuck=end_process
+            )
+            yield worker, backend
         finally:
             await backend.close()
+
+
+def end_process() -> NoReturn:
+    """End this process at once: its handler swallows cancellation, so nothing gentler does.
+
+    The kernel then tells the other workers, and one of them takes the desk over.
+    """
+    os.write(2, b"error: a handler goes on although it was cancelled; this worker ends\n")
+    os._exit(EX_SOFTWARE)
