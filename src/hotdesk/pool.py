@@ -36,10 +36,14 @@ class Pool:
         limits: PoolLimits,
         *,
         new_id: Callable[[], str],
+        decides_pins: bool = True,
         stop_time: timedelta = timedelta(seconds=100),
         on_error: Callable[[str], None] = lambda _: None,
     ) -> None:
         """``stop_time`` is how long workers have to drain; after it they are killed.
+
+        With ``decides_pins`` the desks that *limits* pin are pinned, and no others; a
+        pool that runs beside another one leaves that alone.
 
         ``on_error`` is told, in a sentence, when a worker ends by itself or the
         backend cannot be asked; the pool goes on.
@@ -49,6 +53,7 @@ class Pool:
         self._launcher = launcher
         self._limits = limits
         self._new_id = new_id
+        self._decides_pins = decides_pins
         self._stop_time = stop_time
         self._on_error = on_error
         self._processes: dict[str, Process] = {}
@@ -59,8 +64,9 @@ class Pool:
 
     async def run(self) -> None:
         """Run until cancelled. Every worker has ended when this returns."""
-        pinned = [each.desk for each in self._limits.pinned]
-        await self._backend.pin(pinned, now=self._clock.now())
+        if self._decides_pins:
+            pinned = [each.desk for each in self._limits.pinned]
+            await self._backend.pin(pinned, now=self._clock.now())
         async with anyio.create_task_group() as tasks:
             try:
                 await self._keep(tasks)

@@ -30,7 +30,12 @@ SCOTT = Desk("amelia", "scott")
 
 @asynccontextmanager
 async def pool(
-    folder: Path, limits: PoolLimits, *, program: str = str(SERVED)
+    folder: Path,
+    limits: PoolLimits,
+    *,
+    program: str = str(SERVED),
+    prefix: str = "p",
+    decides_pins: bool = True,
 ) -> AsyncIterator[tuple[Client, list[str]]]:
     """A pool that runs beside the test, a client, and what the pool complained about."""
     url = f"sqlite:///{folder / 'hotdesk.db'}"
@@ -47,7 +52,8 @@ async def pool(
         SystemClock(),
         LocalLauncher(command),
         limits,
-        new_id=lambda: f"p{next(numbers)}",
+        new_id=lambda: f"{prefix}{next(numbers)}",
+        decides_pins=decides_pins,
         stop_time=timedelta(seconds=10),
         on_error=complaints.append,
     ).run
@@ -56,7 +62,7 @@ async def pool(
             tasks.start_soon(run)
             yield client, complaints
             tasks.cancel_scope.cancel()
-        assert await backend.workers() == []
+        assert not any(w.id.startswith(prefix) for w in await backend.workers())
     finally:
         await backend.close()
 
@@ -124,3 +130,17 @@ async def test_a_worker_that_cannot_start_is_not_started_over_and_over(tmp_path:
                 await client.result(job.id, timeout=0.1)
 
     assert len(complaints) == 1
+
+
+async def test_a_pool_beside_another_one_leaves_its_pins_alone(tmp_path: Path) -> None:
+    pins = (PinnedDesk(desk=SCOTT, is_always_on=False),)
+    async with pool(tmp_path, PoolLimits(workers_min=1, workers_max=1, pinned=pins)) as (client, _):
+        await until(client, lambda workers: len(workers) == 1)
+        limits = PoolLimits(workers_min=1, workers_max=1)
+        async with pool(tmp_path, limits, prefix="q", decides_pins=False) as (other, _):
+            await until(other, lambda workers: len(workers) == 2)
+            await client.result((await client.submit("amelia/scott", "0")).id, timeout=SOON)
+
+            desk = await client.desk("amelia/scott")
+
+    assert desk.is_pinned

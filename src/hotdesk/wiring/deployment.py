@@ -92,6 +92,7 @@ async def open_deployment(
                     launcher,
                     config.pool.limits,
                     new_id=client.new_id,
+                    decides_pins=is_whole,
                     stop_time=leaving_time(config),
                     on_error=tell,
                 ),
