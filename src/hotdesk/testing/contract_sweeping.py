@@ -113,6 +113,9 @@ class SweepingContract(Contract):
         await scene.settle(await scene.handed(claim), Outcome.failed("no"))
         await scene.cancel("stopped")
         await scene.backend.append_log("good", 1, "text", now=scene.clock.now())
+        for answer in await scene.due():
+            message_id = f"<answer-to-{answer.job.id}@example.org>"
+            await scene.backend.answer_sent(answer, message_id, now=scene.clock.now())
 
         scene.clock.jump(RETENTION)
         assert (await scene.sweep()).jobs_removed == 0
@@ -124,6 +127,15 @@ class SweepingContract(Contract):
         assert await scene.backend.log("good") == []
         assert await scene.due() == []
         assert await scene.backend.thread_of_mail("<good@example.org>", AMELIA) is None
+
+    async def test_a_job_whose_answer_was_not_sent_yet_is_kept(self, scene: Scene) -> None:
+        await scene.submit(a_mail("a"))
+        await scene.done(await scene.claimed("w1"))
+        scene.clock.jump(OLD)
+
+        assert (await scene.sweep()).jobs_removed == 0
+
+        assert [answer.job.id for answer in await scene.due()] == ["a"]
 
     async def test_what_has_not_ended_is_kept_however_old_it_is(self, scene: Scene) -> None:
         await scene.submit(a_job("a"), a_job("b"))

@@ -118,6 +118,8 @@ SELECT job.seq, job.id FROM job INDEXED BY job_ended
 LEFT JOIN thread ON thread.desk = job.desk AND thread.name = job.thread
 WHERE job.ended_at IS NOT NULL AND job.ended_at < :before AND job.state <> 'dead'
     AND (job.state <> 'preempted' OR coalesce(thread.success, 0) > job.interrupted)
+    -- Somebody still waits for its answer.
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job = job.id AND outbox.due_at IS NOT NULL)
 LIMIT :limit;
 
 -- name: delete_old_events
