@@ -14,9 +14,12 @@ from hotdesk import Client
 # Samples between two looks at the reference.
 CHUNK = 25
 DESKS = 100
+FREE = "submit to handler start, worker free"
+AT_DESK = "submit to handler start, worker at its desk"
+INTERRUPT = "interrupt to context.interrupted"
+CORRECTION = "correction to handler start"
 # Milliseconds at the 99th percentile, where no disk is waited for.
-START_AIM = 2.0
-INTERRUPT_AIM = 3.0
+AIMS = {FREE: 2.0, AT_DESK: 2.0, INTERRUPT: 3.0}
 
 
 class _Latencies:
@@ -39,7 +42,7 @@ async def latency(place: Place, folder: Path, sizes: Sizes) -> list[Figure]:
             for number in range(sizes.latencies):
                 _beside(bare, commits, number)
                 await people.until(client, "free", "warm")
-                await _start(people, client, number, "worker free", found)
+                await _start(people, client, number, FREE, found)
             people.drain()
 
             people.start("warm")
@@ -48,7 +51,7 @@ async def latency(place: Place, folder: Path, sizes: Sizes) -> list[Figure]:
             for number in range(sizes.latencies):
                 _beside(bare, commits, number)
                 await people.until(client, "warm", "holding")
-                await _start(people, client, 0, "worker at its desk", found)
+                await _start(people, client, 0, AT_DESK, found)
             for number in range(sizes.latencies):
                 _beside(bare, commits, number)
                 await people.until(client, "warm", "holding")
@@ -57,7 +60,7 @@ async def latency(place: Place, folder: Path, sizes: Sizes) -> list[Figure]:
     one, slow = percentiles(commits)
     figures = [_figure("one commit (the reference)", (one, slow), len(commits), one)]
     for name, values in found.taken.items():
-        aim = (START_AIM if "start" in name else INTERRUPT_AIM) if place.is_memory else None
+        aim = AIMS.get(name) if place.is_memory else None
         figures.append(_figure(name, percentiles(values), len(values), one, aim))
     return [figure for both in figures for figure in both]
 
@@ -67,10 +70,10 @@ def _beside(bare: Reference, commits: list[float], number: int) -> None:
         commits += bare.commits(CHUNK)
 
 
-async def _start(people: Crew, client: Client, number: int, who: str, found: _Latencies) -> None:
+async def _start(people: Crew, client: Client, number: int, name: str, found: _Latencies) -> None:
     begin = monotonic_ns()
     job = await client.submit(desk(number % DESKS), "note")
-    found.add(f"submit to handler start, {who}", begin, await people.stamp("start", job.id))
+    found.add(name, begin, await people.stamp("start", job.id))
 
 
 async def _interrupt(people: Crew, client: Client, found: _Latencies) -> None:
@@ -80,9 +83,9 @@ async def _interrupt(people: Crew, client: Client, found: _Latencies) -> None:
     begin = monotonic_ns()
     newer = await client.submit(desk(0), "note", thread=first.thread)
     stopped = await people.stamp("interrupted", first.id)
-    found.add("interrupt to context.interrupted", begin, stopped)
+    found.add(INTERRUPT, begin, stopped)
     started = await people.stamp("start", newer.id)
-    found.add("correction to its handler", begin, started)
+    found.add(CORRECTION, begin, started)
 
 
 def _figure(
