@@ -127,16 +127,18 @@ async def test_a_push_that_was_frozen_halfway_is_refused_after_the_takeover(
 async def test_the_agent_of_a_frozen_worker_is_ended_and_cannot_write_where_the_new_owner_works(
     folder: Path, origin: BareOrigin
 ) -> None:
-    agent = "echo $$ > pid; while :; do date +%N >> stale.txt; sleep 0.02; done"
+    # Unlike anything else on this machine, since its processes are looked for by it.
+    mark = f"stale-{folder.name}"
+    agent = f"while :; do date +%N >> {mark}; sleep 0.02; done"
     async with hotdesk.connect(f"sqlite:///{folder}/hotdesk.db") as client:
         with worker(folder, "w1", agent) as frozen:
             job = await client.submit("amelia/scott", "stale", thread="t1")
-            await until_exists(folder, "stale.txt")
+            await until_exists(folder, mark)
             frozen.send_signal(signal.SIGSTOP)
 
             with worker(folder, "w2", "echo fresh > fresh.txt; sleep 1"):
                 done = await client.result(job.id, timeout=LEASE_AND_MARGIN + SOON)
-                still_there = running("stale.txt")
+                still_there = running(mark)
 
     assert done.result is not None
     assert done.result.changes == ("fresh.txt +1 -0",)

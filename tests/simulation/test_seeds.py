@@ -8,6 +8,8 @@ import pytest
 from hotdesk.simulation import Report, simulate
 from hotdesk.simulation.faults import Fault
 
+# Each takes some seconds of one core, on a busy machine many.
+pytestmark = pytest.mark.long
 SEEDS = range(20)
 # Together these see every fault, and everything that can happen to a job or a desk.
 RICH = (17, 25)

@@ -32,6 +32,7 @@ COMMANDS = {
     "status": "Show everything on one screen.",
     "doctor": "Check everything that Hotdesk needs.",
     "config": "Show and check the configuration.",
+    "simulate": "Run the whole system in virtual time, with faults from a seed.",
     "backup": "Copy the database while it is in use.",
     "completion": "Print the completion script for a shell.",
 }
