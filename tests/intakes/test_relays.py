@@ -146,7 +146,8 @@ async def until_events(post: Post, kind: str, number: int = 1) -> list[dict[str,
 async def until_said(relay: Postfix, words: str) -> None:
     with anyio.fail_after(PATIENCE):
         while not await to_thread.run_sync(relay.said, words):
-            continue
+            # Postfix tells nobody else, and needs the processor too.
+            await SystemClock().sleep(timedelta(milliseconds=50))
 
 
 @needs_postfix
