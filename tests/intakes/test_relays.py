@@ -18,6 +18,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
+from hotdesk.clock import SystemClock
 from hotdesk.desks import Desk
 from tests.intakes.conftest import Listen, Post
 from tests.mail.samples import a_mail, a_mail_with_everything
