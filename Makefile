@@ -13,7 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix simulate bench docs setup pins clean style types test-packages
+.PHONY: help demo test check fix simulate model bench docs setup pins clean style types test-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
@@ -36,6 +36,9 @@ fix: $(READY) ## format the code and apply the safe fixes of ruff
 
 simulate: $(READY) ## run the whole system in virtual time: SEED=… for one seed, else until stopped
 	@$(BIN)/hotdesk simulate $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+model: $(READY) ## explore the claim protocol in every world, the large ones too; minutes
+	@$(BIN)/python -m hotdesk.model $(ARGS)
 
 bench: $(READY) ## run the benchmarks beside their peers
 	@$(BIN)/python -m benchmarks $(ARGS)

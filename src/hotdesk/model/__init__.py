@@ -1,0 +1,1 @@
+"""The claim protocol as a model, explored exhaustively: see ``docs/model.md``."""
