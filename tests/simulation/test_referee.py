@@ -1,13 +1,17 @@
 """The referee sees what must never be: it is told stories that cannot be true."""
 
+import dataclasses
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from hotdesk.backends.sqlite import SqliteBackend
-from hotdesk.desks import Claim, Delivery, Interrupted
+from hotdesk.desks import Interrupted, InterruptPolicy
 from hotdesk.events import (
+    CancelAsked,
     DeskClaimed,
     DeskReleased,
     Event,
@@ -18,10 +22,12 @@ from hotdesk.events import (
     LeaseExpired,
 )
 from hotdesk.lifecycle import LEASE, Limits
-from hotdesk.ports import WorkerCard
+from hotdesk.simulation.bell import Exchange, VirtualBell
+from hotdesk.simulation.loop import VirtualLoop
+from hotdesk.simulation.process import SimulatedProcess
 from hotdesk.simulation.referee import Referee, Violation
 from hotdesk.testing import FakeClock
-from hotdesk.testing.scene import AMELIA, NOW, a_job
+from hotdesk.testing.scene import AMELIA, MOMENT, TAKEOVER, Scene, a_job
 
 pytestmark = pytest.mark.anyio
 KEY = AMELIA.key
@@ -63,6 +69,13 @@ STORIES: dict[str, list[Event]] = {
     ],
     "two outcomes": [CLAIMED, SUBMITTED, STARTED, ENDED, ENDED],
     "a start after the outcome": [CLAIMED, SUBMITTED, STARTED, ENDED, STARTED],
+    "a success after a cancel that came in time": [
+        CLAIMED,
+        SUBMITTED,
+        STARTED,
+        CancelAsked(desk=KEY, job_id="a", generation=1),
+        JobEnded(desk=KEY, job_id="a", generation=1, state="succeeded"),
+    ],
     "a retry of what has not ended": [CLAIMED, SUBMITTED, JobRetried(desk=KEY, job_id="a")],
     "a claim that the records do not know": [CLAIMED],
     "an outcome that the records do not know": [
@@ -72,84 +85,118 @@ STORIES: dict[str, list[Event]] = {
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteBackend]:
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """A store with one job at the desk."""
-    store = SqliteBackend(tmp_path / "hotdesk.db", FakeClock())
-    await store.submit([a_job("real")], now=FakeClock().now())
-    yield store
-    await store.close()
+    clock = FakeClock()
+    scene = Scene(SqliteBackend(tmp_path / "hotdesk.db", clock), clock)
+    await scene.submit(a_job("real"))
+    yield scene
+    await scene.backend.close()
 
 
 @pytest.fixture
-def referee(store: SqliteBackend) -> Referee:
-    return Referee(store, Limits())
+def referee(scene: Scene) -> Referee:
+    return Referee(scene.backend, Limits())
+
+
+@pytest.fixture
+async def process() -> SimulatedProcess:
+    """The process that works at the desk."""
+    return SimulatedProcess("w1", 1)
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
 async def test_a_story_that_cannot_be_true_is_a_violation(
-    store: SqliteBackend, referee: Referee, story: list[Event]
+    scene: Scene, referee: Referee, story: list[Event]
 ) -> None:
-    await store.record(story, now=FakeClock().now())
+    await scene.backend.record(story, now=scene.clock.now())
 
     with pytest.raises(Violation):
         await referee.look()
 
 
-async def claimed(store: SqliteBackend) -> tuple[Claim, Delivery]:
-    """Let ``w1`` take the desk and its job."""
-    now = FakeClock().now()
-    await store.register(WorkerCard(id="w1", pid=1), now=now)
-    claim = await store.claim("w1", wait=NOW, lease=LEASE, now=now)
-    assert claim is not None
-    delivery = await store.next_job(claim, wait=NOW, now=now)
-    assert isinstance(delivery, Delivery)
-    return claim, delivery
+async def test_a_lease_that_ends_although_nothing_happened_to_its_worker_is_a_violation(
+    scene: Scene, referee: Referee, process: SimulatedProcess
+) -> None:
+    referee.processes["w1"] = process
+    await scene.claimed("w1")
+    scene.clock.jump(TAKEOVER)
+    await scene.sweep()
+
+    with pytest.raises(Violation, match="nothing had happened"):
+        await referee.look()
 
 
-async def test_what_really_happens_is_no_violation(store: SqliteBackend, referee: Referee) -> None:
-    _, delivery = await claimed(store)
-
+async def test_what_really_happens_is_no_violation(
+    scene: Scene, referee: Referee, process: SimulatedProcess
+) -> None:
+    process.freeze(TAKEOVER)
+    referee.processes["w1"] = process
+    delivery = await scene.handed(await scene.claimed("w1"))
     await referee.look()
 
-    with referee.watching(delivery):
-        pass
+    with referee.watching(delivery, process):
+        scene.clock.jump(TAKEOVER)
+        await scene.claimed("w2")
+        await referee.look()
 
 
 async def test_two_handlers_of_one_generation_are_a_violation(
-    store: SqliteBackend, referee: Referee
+    scene: Scene, referee: Referee, process: SimulatedProcess
 ) -> None:
-    _, delivery = await claimed(store)
+    delivery = await scene.handed(await scene.claimed("w1"))
     await referee.look()
 
     with (
-        referee.watching(delivery),
+        referee.watching(delivery, process),
         pytest.raises(Violation, match="two handlers"),
-        referee.watching(delivery),
+        referee.watching(delivery, process),
     ):
         pass
 
 
 async def test_a_delivery_that_leaves_out_or_makes_up_interrupted_work_is_a_violation(
-    store: SqliteBackend, referee: Referee
+    scene: Scene, referee: Referee, process: SimulatedProcess
 ) -> None:
-    _, delivery = await claimed(store)
+    await scene.submit(a_job("b", interrupt=InterruptPolicy.THREAD))
+    delivery = await scene.handed(await scene.claimed("w1"), "b")
     await referee.look()
-    made_up = Delivery(
-        claim=delivery.claim,
-        job=delivery.job,
-        folded=(Interrupted(job_id="made up", instruction=""),),
-    )
+    made_up = Interrupted(job_id="made up", instruction="")
 
-    with pytest.raises(Violation, match="made up"), referee.watching(made_up):
-        pass
+    for folded in ((), (*delivery.folded, made_up)):
+        wrong = dataclasses.replace(delivery, folded=folded)
+        with pytest.raises(Violation, match="owed"), referee.watching(wrong, process):
+            pass
 
 
 @pytest.mark.parametrize("is_running", [False, True])
 async def test_what_is_left_behind_is_a_violation(
-    store: SqliteBackend, referee: Referee, *, is_running: bool
+    scene: Scene, referee: Referee, *, is_running: bool
 ) -> None:
     if is_running:
-        await claimed(store)
+        await scene.handed(await scene.claimed("w1"))
 
     with pytest.raises(Violation):
         await referee.conclude()
+
+
+def test_a_handler_that_runs_on_when_its_claim_is_lost_is_a_violation(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock, process = FakeClock(), SimulatedProcess("w1", 1)
+        bell = VirtualBell(Exchange(random.Random(1), lost=0), process)
+        scene = Scene(SqliteBackend(tmp_path / "hotdesk.db", clock, bell=bell), clock)
+        referee = Referee(scene.backend, Limits())
+        await scene.submit(a_job("real"))
+        delivery = await scene.handed(await scene.claimed("w1"))
+        await referee.look()
+        try:
+            with referee.watching(delivery, process):
+                clock.jump(TAKEOVER)
+                await scene.claimed("w2")
+                await referee.look()
+                await anyio.sleep((LEASE + MOMENT).total_seconds())
+        finally:
+            await scene.backend.close()
+
+    with pytest.raises(Violation, match="ran on"):
+        anyio.run(main, backend_options={"loop_factory": VirtualLoop})

@@ -38,6 +38,9 @@ class FaultRates:
 
 
 NO_FAULTS = FaultRates()
+# Where the order of two steps matters most, more goes wrong.
+RISKY = frozenset({"claim", "seal", "settle", "release", "give_way"})
+RISK = 5
 
 
 class Faults:
@@ -49,9 +52,9 @@ class Faults:
         self.rates = rates
         self.drawn: Counter[str] = Counter()
 
-    def draw(self) -> Fault | None:
+    def draw(self, verb: str) -> Fault | None:
         """The fate of one call."""
-        lot = self._lots.random()
+        lot = self._lots.random() / (RISK if verb in RISKY else 1)
         for chance, pair in (
             (self.rates.weather, (Fault.REFUSED, Fault.ANSWER_LOST)),
             (self.rates.killed, (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)),
@@ -102,7 +105,9 @@ class FaultyBackend:
 
     async def _call(self, verb: str, *arguments: object, **options: object) -> object:
         await self._process.gate()
-        fault = self._faults.draw()
+        fault = self._faults.draw(verb)
+        if fault is not None:
+            self._process.was_troubled = True
         await self._suffer(fault, Fault.FROZEN_BEFORE, Fault.KILLED_BEFORE)
         if fault is Fault.REFUSED:
             raise Unavailable(f"{verb} was refused", committed=False)

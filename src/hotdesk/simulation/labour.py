@@ -12,6 +12,8 @@ from hotdesk.simulation.referee import Referee
 from hotdesk.simulation.traffic import Work
 
 MINUTE = timedelta(minutes=1)
+# What an attempt finds that was cut short behind its push: nothing is left to do.
+PUBLISHED = Result(text="published before")
 
 
 class Origin:
@@ -64,10 +66,10 @@ class SimulatedRunner:
         """Work until it is done, or until the interrupt."""
         job = delivery.job
         if self._origin.has_published(delivery):
-            return Result(text=f"{job.id} was published before")
+            return PUBLISHED
         work = Work.read(job.instruction)
         done = int(context.partial) if isinstance(context.partial, int) else 0
-        with self._referee.watching(delivery):
+        with self._referee.watching(delivery, self._process):
             while done < work.minutes:
                 with anyio.move_on_after(MINUTE.total_seconds()):
                     if work.is_deaf:
@@ -91,7 +93,7 @@ class SimulatedRunner:
         """Push."""
         del context
         await self._process.gate()
-        if not self._origin.has_published(delivery):
+        if result is not PUBLISHED:
             self._origin.publish(delivery)
         return result
 

@@ -57,7 +57,7 @@ class _Idle(selectors.BaseSelector):
     def register(
         self, fileobj: Descriptor, events: int, data: object = None
     ) -> selectors.SelectorKey:
-        assert isinstance(fileobj, int), "asyncio registers descriptors"
+        assert isinstance(fileobj, int), "nothing real can be waited for in virtual time"
         self._keys[fileobj] = selectors.SelectorKey(fileobj, fileobj, events, data)
         return self._keys[fileobj]
 

@@ -110,7 +110,7 @@ class Machine:
 
     async def start(self, worker_id: str, pinned: Desk | None) -> RunningWorker:
         """Start one worker."""
-        process = self.process(worker_id)
+        process = self.referee.processes[worker_id] = self.process(worker_id)
         store = self.store(process)
         worker = Worker(
             WorkerCard(id=worker_id, pid=process.pid, pinned=pinned),

@@ -23,16 +23,19 @@ class SimulatedProcess:
         self.pid = pid
         self.scope = anyio.CancelScope()
         self.is_dead = False
+        # Whether anything happened to it that may cost it its lease.
+        self.was_troubled = False
         self._skew = skew
-        self._frozen_until = 0.0
+        self.thaws_at = 0.0
 
     def freeze(self, span: timedelta) -> None:
         """Stand still for *span*, as a process that is stopped or swapped out."""
-        self._frozen_until = anyio.current_time() + span.total_seconds()
+        self.was_troubled = True
+        self.thaws_at = anyio.current_time() + span.total_seconds()
 
     def kill(self) -> None:
         """End at once; no clean-up reaches the outside."""
-        self.is_dead = True
+        self.is_dead = self.was_troubled = True
         self.scope.cancel()
 
     async def gate(self) -> None:
@@ -48,7 +51,7 @@ class SimulatedProcess:
             raise Unavailable(f"process {self.name} was killed")
 
     def _frozen_for(self) -> float:
-        return self._frozen_until - anyio.current_time()
+        return self.thaws_at - anyio.current_time()
 
     # --------------------------------------------------------------- ``ports.Clock``
 

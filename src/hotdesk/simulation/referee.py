@@ -9,11 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import anyio
 
 from hotdesk.desks import Delivery, Desk, JobState
 from hotdesk.events import StoredEvent
-from hotdesk.lifecycle import Limits
+from hotdesk.lifecycle import LEASE, Limits
 from hotdesk.ports import Backend
+from hotdesk.simulation.process import SimulatedProcess
 
 
 class Violation(AssertionError):
@@ -27,6 +31,7 @@ class JobAccount:
     thread: str
     order: int
     state: JobState = JobState.QUEUED
+    is_cancel_asked: bool = False
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class DeskAccount:
     """What the events have told of one desk."""
 
     generation: int = 0
+    claimed_at: float = 0.0
     holder: str = ""
     active: str = ""
     # Interrupted jobs of each thread since its last success.
@@ -51,6 +57,7 @@ class Referee:
         self._limits = limits
         self._cursor = ""
         self._digest = hashlib.sha256()
+        self.processes: dict[str, SimulatedProcess] = {}
         self.jobs: dict[str, JobAccount] = {}
         self.desks: defaultdict[str, DeskAccount] = defaultdict(DeskAccount)
         self.seen: Counter[str] = Counter()
@@ -75,8 +82,8 @@ class Referee:
             await self._check_job(job_id)
 
     @contextmanager
-    def watching(self, delivery: Delivery) -> Iterator[None]:
-        """A handler runs *delivery* within the block."""
+    def watching(self, delivery: Delivery, process: SimulatedProcess) -> Iterator[None]:
+        """A handler runs *delivery* within the block, in *process*."""
         desk, job = self.desks[delivery.job.desk.key], delivery.job
         generation = delivery.claim.generation
         _demand(generation not in desk.running, f"two handlers run in generation {generation}")
@@ -90,6 +97,11 @@ class Referee:
             yield
         finally:
             desk.running.discard(generation)
+            if generation < desk.generation and not process.is_dead:
+                # Nobody tells a worker that was cut off: it sees for itself, within a lease.
+                since = max(desk.claimed_at, process.thaws_at)
+                late = timedelta(seconds=anyio.current_time() - since)
+                _demand(late <= LEASE, f"{job.id} ran on for {late} after its claim was lost")
 
     async def is_quiet(self) -> bool:
         """Whether no worker is registered any more."""
@@ -126,12 +138,17 @@ class Referee:
                 _demand(not desk.holder, f"{event.desk} has two holders")
                 _demand(event.generation == desk.generation + 1, f"{event} does not follow")
                 desk.generation = event.generation
+                desk.claimed_at = anyio.current_time()
                 desk.holder = str(event.details["worker_id"])
             case "LeaseExpired" | "DeskReleased" | "DeskGivenWay":
+                if event.kind == "LeaseExpired":
+                    self._check_expiry(str(event.details["worker_id"]))
                 _demand(event.generation == desk.generation, f"{event} is stale")
                 if desk.active:
                     self.jobs[desk.active].state = JobState.QUEUED
                 desk.holder = desk.active = ""
+            case "CancelAsked":
+                self.jobs[event.job_id].is_cancel_asked = True
             case "JobStarted":
                 self._take_start(event, desk, self.jobs[event.job_id])
             case "JobEnded" | "JobPutBack" | "JobRetried" | "AttemptFailed" | "AttemptGivenBack":
@@ -151,9 +168,11 @@ class Referee:
             desk.active = ""
         ended = JobState(str(event.details["state"])) if event.kind == "JobEnded" else None
         job.state = ended or JobState.QUEUED
+        if ended is not None and job.is_cancel_asked:
+            _demand(ended is JobState.CANCELLED, f"{event}, although it was cancelled in time")
         owed = desk.owed[job.thread]
         if is_retry:
-            job.order = int(event.cursor)
+            job.order, job.is_cancel_asked = int(event.cursor), False
             owed.discard(event.job_id)
         elif ended is JobState.SUCCEEDED:
             owed.clear()
@@ -161,6 +180,11 @@ class Referee:
             owed.add(event.job_id)
 
     # ------------------------------------------------------------- against the records
+
+    def _check_expiry(self, worker_id: str) -> None:
+        process = self.processes.get(worker_id)
+        is_excused = process is None or process.was_troubled
+        _demand(is_excused, f"the lease of {worker_id} ended, though nothing had happened to it")
 
     async def _check(self, desk: Desk) -> None:
         account, status = self.desks[desk.key], await self._store.desk(desk)

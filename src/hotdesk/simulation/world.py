@@ -32,7 +32,7 @@ JOBS = 14
 RETENTION = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 # Jobs take hours, and a desk may have to wait for several of them.
-PATIENCE = timedelta(days=5)
+PATIENCE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
