@@ -171,7 +171,7 @@ LARGE = (
 """For ``make model``: minutes, and gigabytes."""
 
 MUTANTS = (
-    _mutant(wrong.CheckThenSend, Setup.of("2")),
+    _mutant(wrong.CheckThenSend, Setup.of("1")),
     _mutant(wrong.PendingByJob, Setup.of("1", stalls=1)),
     _mutant(wrong.NoSweep, Setup.of("2", stops=1)),
     _mutant(wrong.FoldAtSubmit, Setup.of("a a", cancels=1)),
