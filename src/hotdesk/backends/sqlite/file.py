@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import select
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,9 @@ LOCK_WAIT = timedelta(seconds=5)
 BUSY_MS = 3
 # In the header of each of our files; migration 1 writes it, `file` can show it.
 APPLICATION_ID = 0x4465736B
+# Together about as long as SQLite itself waits for a lock while a file is opened.
+CREATING_TRIES = 500
+CREATING_PAUSE_SECONDS = 0.01
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 UNUSABLE = {
@@ -145,7 +149,7 @@ class DatabaseFile:
         connection = self._connection
         connection.row_factory = sqlite3.Row
         _refuse_foreign(connection, self.path)
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_log(connection)
         # FULL, not NORMAL: what was answered with "durable" survives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
         # A checkpoint holds up the commit that it falls to: one in about 400, not in 100.
@@ -260,6 +264,23 @@ class DatabaseFile:
         # After some errors SQLite has rolled back by itself.
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to a write-ahead log.
+
+    Where several processes create one file, SQLite does not wait for the lock here: two
+    that each read and want to write would wait for each other.
+    """
+    for tries_left in reversed(range(CREATING_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in BUSY or not tries_left:
+                raise
+            select.select((), (), (), CREATING_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _create(path: Path) -> None:
