@@ -239,7 +239,24 @@ async def test_a_sweep_buries_the_dead_and_frees_what_they_held(
 
     assert (report.dead_workers, report.desks_waiting) == (1, 1)
     assert await store.workers() == []
+    *_, stopped, expired = await store.events()
+    assert (stopped.kind, stopped.details["is_clean"]) == ("WorkerStopped", False)
+    assert expired.kind == "LeaseExpired"
     assert "w-peer" not in sockets(path)
+
+
+async def test_of_all_who_notice_a_death_only_the_first_buries(
+    store: SqliteBackend, start: Start
+) -> None:
+    process = await claimed_by_peer(store, start)
+    process.kill()
+    process.wait()
+
+    for _ in range(2):
+        await store._bury("peer", SystemClock().now())
+
+    kinds = [event.kind for event in await store.events()]
+    assert kinds.count("WorkerStopped") == 1
 
 
 async def test_ringing_for_a_dead_owner_frees_its_desk(store: SqliteBackend, start: Start) -> None:

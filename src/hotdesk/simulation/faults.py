@@ -34,7 +34,7 @@ class FaultRates:
     weather: float = 0.0
     killed: float = 0.0
     frozen: float = 0.0
-    freeze_max: timedelta = timedelta(minutes=6)
+    freeze_max: timedelta = timedelta(minutes=20)
 
 
 NO_FAULTS = FaultRates()

@@ -329,6 +329,21 @@ class ClaimingContract(Contract):
         assert await scene.backend.workers() == []
         assert (await other.claimed("w2")).is_takeover
 
+    async def test_a_worker_that_deregisters_brings_another_to_its_desk(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        await scene.claimed("w1")
+        await other.register("w2")
+
+        with anyio.fail_after(PATIENCE):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: other.claim("w2", wait=timedelta(hours=1)))
+                await anyio.wait_all_tasks_blocked()
+                await scene.deregister("w1")
+
+        await other.claimed("w2")
+
     async def test_registering_twice_is_registering_once(self, scene: Scene) -> None:
         await scene.register("w1")
         await scene.register("w1")

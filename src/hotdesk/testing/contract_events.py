@@ -13,7 +13,7 @@ from hotdesk.desks import (
 )
 from hotdesk.errors import Rejected
 from hotdesk.events import MailIgnored, MailRefused
-from hotdesk.lifecycle import Limits
+from hotdesk.lifecycle import CLOCK_SKEW, Limits
 from hotdesk.testing.scene import (
     AMELIA,
     PATIENCE,
@@ -115,6 +115,24 @@ class EventsContract(Contract):
         told = [e for e in await scene.backend.events() if e.kind == "AttemptGivenBack"]
 
         assert len({str(event.details["reason"]) for event in told}) == 2
+
+    async def test_the_end_of_a_lease_says_whose_it_was_how_late_and_what_ran(
+        self, scene: Scene
+    ) -> None:
+        await scene.submit(a_job("a"))
+        claim = await scene.claimed("w1")
+        await scene.handed(claim)
+        scene.clock.jump(TAKEOVER)
+        await scene.sweep()
+
+        *_, expired = await scene.backend.events()
+
+        assert (expired.kind, expired.job_id) == ("LeaseExpired", "a")
+        assert expired.generation == claim.generation
+        assert expired.details == {
+            "worker_id": "w1",
+            "late_by_ms": CLOCK_SKEW // timedelta(milliseconds=1),
+        }
 
     async def test_an_event_says_what_happened_and_when(self, scene: Scene) -> None:
         await scene.submit(a_job("a"), a_job("b", interrupt=THREAD))

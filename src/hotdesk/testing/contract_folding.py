@@ -197,6 +197,16 @@ class FoldingContract(Contract):
         assert folded(await scene.handed(claim, "d")) == []
         assert await scene.backend.interrupted(AMELIA, "header") == []
 
+    async def test_a_job_that_will_be_tried_again_is_not_owed_to_anybody(
+        self, scene: Scene
+    ) -> None:
+        _, delivery = await scene.running()
+        await scene.save(delivery, "half")
+
+        await scene.settle(delivery, Outcome.attempt_failed("no"))
+
+        assert await scene.backend.interrupted(AMELIA, "header") == []
+
     async def test_a_success_of_another_thread_settles_no_debt(self, scene: Scene) -> None:
         await scene.submit(
             a_job("a"), a_job("b", interrupt=THREAD), a_job("c", thread="footer"), a_job("d")
