@@ -1,5 +1,6 @@
 """``python -m benchmarks``: measure, and print what was measured."""
 
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -39,11 +40,31 @@ def main(*, quick: bool, repeat: int | None, is_json: bool, folders: tuple[Path,
     sizes = QUICK if quick else Sizes()
     places = [Place.at(folder) for folder in folders] or Place.usual()
     repeats = repeat or (1 if quick else REPEATS)
-    report = anyio.run(measure, places, sizes, repeats)
+    report = anyio.run(measure_until_told_to_end, places, sizes, repeats)
+    if report is None:
+        sys.exit(128 + signal.SIGTERM)
     if is_json:
         click.echo(report.as_json())
     else:
         report.show(Console(width=WIDTH))
+
+
+async def measure_until_told_to_end(
+    places: list[Place], sizes: Sizes, repeats: int
+) -> Report | None:
+    """``measure``; on SIGTERM everything is cleaned up, and there is no report."""
+    report = None
+    with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+
+            async def end_on_sigterm() -> None:
+                async for _ in signals:
+                    tasks.cancel_scope.cancel()
+
+            tasks.start_soon(end_on_sigterm)
+            report = await measure(places, sizes, repeats)
+            tasks.cancel_scope.cancel()
+    return report
 
 
 async def measure(places: list[Place], sizes: Sizes, repeats: int) -> Report:

@@ -1,6 +1,9 @@
 """The benchmarks measure what they say, and leave nothing."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +47,22 @@ async def test_a_small_run_measures_everything_and_cleans_up(tmp_path: Path) -> 
     assert lines["interrupt to context.interrupted, p99"]["samples"] == TINY.latencies
     assert lines["drain by 2 workers, 2,000 desks"]["ratio"]["median"] > 0
     assert lines["kill -9 to handler start, worker free, longest"]["value"]["median"] > 0
+    assert left_in(tmp_path) == []
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--dir", str(tmp_path)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE) as run:
+        assert run.stderr is not None
+        # A dot for the part that begins; its processes and files are there, or soon will be.
+        run.stderr.read(1)
+        while not any(tmp_path.rglob("w-*")):
+            assert run.poll() is None, "it ended by itself"
+
+        run.terminate()
+
+        assert run.wait(10) == 128 + signal.SIGTERM
     assert left_in(tmp_path) == []
 
 

@@ -1,6 +1,5 @@
 """The whole system, in virtual time and with faults: some seeds in every test run."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,26 @@ from hotdesk.simulation.faults import Fault
 # Each takes some seconds of one core, on a busy machine many.
 pytestmark = pytest.mark.long
 SEEDS = range(20)
-# Together these see every fault, and everything that can happen to a job or a desk.
-RICH = (17, 2)
+# So many see everything together, with a wide margin; a few do as a rule.
+ENOUGH = 60
+EVERYTHING = frozenset(Fault) | {
+    "JobPutBack",
+    "JobRetried",
+    "AttemptFailed",
+    "AttemptGivenBack",
+    "InterruptSent",
+    "PartialSaved",
+    "CancelAsked",
+    "LeaseExpired",
+    "DeskReleased",
+    "DeskGivenWay",
+    "DeskPaused",
+    "DeskResumed",
+    "ReleaseAsked",
+    "DrainAsked",
+    "BranchFenced",
+    "WorkerStopped",
+}
 
 
 def played(seed: int, folder: Path, name: str) -> Report:
@@ -43,26 +60,12 @@ def test_every_invariant_holds_in_a_run_with_faults(seed: int, folder: Path) -> 
 
 
 def test_the_runs_see_every_fault_and_every_turn_of_a_job(folder: Path) -> None:
-    reports = [played(seed, folder, str(seed)) for seed in RICH]
+    missing = EVERYTHING
 
-    events = sum((Counter(each.events) for each in reports), Counter[str]())
-    faults = sum((Counter(each.faults) for each in reports), Counter[str]())
-    assert set(faults) == set(Fault)
-    assert {
-        "JobPutBack",
-        "JobRetried",
-        "AttemptFailed",
-        "AttemptGivenBack",
-        "InterruptSent",
-        "PartialSaved",
-        "CancelAsked",
-        "LeaseExpired",
-        "DeskReleased",
-        "DeskGivenWay",
-        "DeskPaused",
-        "DeskResumed",
-        "ReleaseAsked",
-        "DrainAsked",
-        "BranchFenced",
-        "WorkerStopped",
-    } <= set(events)
+    for seed in range(ENOUGH):
+        report = played(seed, folder, str(seed))
+        missing = missing - set(report.events) - set(report.faults)
+        if not missing:
+            break
+
+    assert not missing
