@@ -98,14 +98,25 @@ async def _drain(
     for worker_id in crew_ids:
         people.start(worker_id)
     await _until_idle(client, turns)
+    # One that is slow to start may find all done; it must still be there to be drained.
+    await _until_there(client, crew_ids)
     people.drain()
     theirs += bare.drain(turns - half)
     starts = [people.starts(worker_id) for worker_id in crew_ids]
     assert sum(map(len, starts)) == turns, "each job started once"
     # Processes do not start together: counted from when all of them are at work.
-    begin, end = max(map(min, starts)), max(map(max, starts))
+    busy = [each for each in starts if each]
+    begin, end = max(map(min, busy)), max(map(max, busy))
     done = sum(at > begin for each in starts for at in each)
     return done / (end - begin) * 1e9, turns / theirs
+
+
+async def _until_there(client: Client, crew_ids: list[str]) -> None:
+    with anyio.fail_after(PATIENCE):
+        while True:
+            if {worker.id for worker in await client.workers()}.issuperset(crew_ids):
+                return
+            await anyio.sleep(LOOK_EVERY)
 
 
 async def _until_idle(client: Client, jobs: int) -> None:

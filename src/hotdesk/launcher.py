@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import anyio
 import anyio.abc
 
 from hotdesk.desks import Desk
+from hotdesk.signals import send_signal
 
 
 class LocalProcess:
@@ -28,16 +28,12 @@ class LocalProcess:
 
     def terminate(self) -> None:
         """Ask it to drain."""
-        self._signal(signal.SIGTERM)
+        send_signal(self._process, signal.SIGTERM)
 
     def kill(self) -> None:
         """End it now."""
         # A stopped process takes no other signal, and SIGKILL ends it all the same.
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        send_signal(self._process, signal.SIGKILL)
 
 
 class LocalLauncher:

@@ -16,6 +16,7 @@ from anyio.abc import Process
 
 from hotdesk.confinement.modes import SHELL, Confinement
 from hotdesk.errors import AttemptFailed
+from hotdesk.signals import send_signal
 
 END_SECONDS_MAX = 10
 """How long SIGKILL may take. Only a process that hangs in the kernel takes longer."""
@@ -29,6 +30,7 @@ class Tree:
         self._process = process
         self._confinement = confinement
         self._held = ExitStack()
+        self._is_killed = False
         self._first: int | None = None  # Descriptor of the first process in the namespace.
         self._program: int | None = None  # Descriptor of the program, in a namespace.
         self.pids: tuple[int, ...] = (process.pid,)
@@ -49,23 +51,29 @@ class Tree:
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the program, and not what is around it. One that has ended stays so."""
+        if self._program is None:
+            send_signal(self._process, number)
+            return
         with suppress(ProcessLookupError):
-            if self._program is None:
-                self._process.send_signal(number)
-            else:
-                signal.pidfd_send_signal(self._program, number)
+            signal.pidfd_send_signal(self._program, number)
 
     def kill(self) -> None:
         """Kill everything that can be told from others now, without waiting for it."""
+        self._is_killed = True
         with suppress(ProcessLookupError):
             if self._first is not None:
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        send_signal(self._process, signal.SIGKILL)
 
     async def wait(self) -> int:
-        """Return the program's exit code; 128 + the signal that ended it, as in a shell."""
+        """Return the program's exit code; 128 + the signal that ended it, as in a shell.
+
+        A program that was killed with ``kill`` counts as killed.
+        """
         code = await self._process.wait()
+        if self._is_killed:
+            # `unshare` may see the end of its child before its own, and has a code for that.
+            return 128 + signal.SIGKILL
         return code if code >= 0 else 128 - code
 
     async def end(self) -> None:

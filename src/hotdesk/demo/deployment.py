@@ -24,6 +24,7 @@ from hotdesk.confinement import Confinement
 from hotdesk.demo.mails import HOST, Person
 from hotdesk.demo.site import PROJECT
 from hotdesk.errors import HotdeskError, Unavailable
+from hotdesk.signals import send_signal
 
 DOMAIN = "desk.example"  # RFC 2606: it belongs to nobody.
 DRAIN_SECONDS_MAX = 20
@@ -84,7 +85,7 @@ class Deployment:
         Raises:
             DeploymentFailed: It ended by itself.
         """
-        with _reserved_port() as self.port:
+        with reserved_port() as self.port:
             self._configure(settings)
             # Not to be interrupted: a process that is started is one that we end.
             with anyio.CancelScope(shield=True):
@@ -102,8 +103,7 @@ class Deployment:
     async def stop(self, process: Process) -> int | None:
         """Ask it to drain; return its exit status, ``None`` if it does not end."""
         self._is_stopping = True
-        with suppress(ProcessLookupError):
-            process.terminate()
+        send_signal(process, signal.SIGTERM)
         with anyio.move_on_after(DRAIN_SECONDS_MAX):
             return await process.wait()
         return None
@@ -132,7 +132,7 @@ class Deployment:
             f"projects.{PROJECT}": {"repo": str(settings.origin), "command": settings.agent},
             f"projects.{PROJECT}.users": users,
         }
-        self.config_file.write_text(_toml(tables), encoding="utf-8")
+        self.config_file.write_text(toml(tables), encoding="utf-8")
 
     async def _start(self) -> Process:
         with self.log_file.open("wb") as log:
@@ -142,7 +142,7 @@ class Deployment:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=_environment(self.folder),
+                env=environment(self.folder),
                 start_new_session=True,  # Ctrl-C reaches the demo, which ends it in order.
             )
 
@@ -169,13 +169,14 @@ async def _end(process: Process, client: Client) -> None:
         await process.wait()
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
+    """Make the environment of a Hotdesk that knows nothing of the person who runs it."""
     path = os.pathsep.join(os.get_exec_path())
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
 
 
 @contextmanager
-def _reserved_port() -> Iterator[int]:
+def reserved_port() -> Iterator[int]:
     """Hold a free port: bound, and not listening, it can be listened on by name only."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -184,7 +185,7 @@ def _reserved_port() -> Iterator[int]:
         yield port
 
 
-def _toml(tables: Mapping[str, Mapping[str, object]]) -> str:
+def toml(tables: Mapping[str, Mapping[str, object]]) -> str:
     """Write tables of texts, numbers and lists, for which TOML and JSON are the same."""
     blocks = []
     for name, values in tables.items():
