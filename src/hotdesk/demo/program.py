@@ -1,4 +1,4 @@
-"""The demo agent as a program that confined agents can start.
+"""An agent of Python as a program that confined agents can start.
 
 Walls hide home directories and /tmp, and root's agents run as another user, so neither the
 agent in an installed package nor the interpreter of this process need be there for it.
@@ -15,7 +15,7 @@ from hotdesk.demo import agent
 from hotdesk.errors import ConfigError
 from hotdesk.runners.process import PROGRAM_PATH
 
-NAME = "demo-agent.py"
+NAME = "agent.py"
 READABLE = 0o755
 
 
@@ -27,14 +27,14 @@ class Program:
     shown: tuple[Path, ...]
 
 
-def install(folder: Path, confinement: Confinement) -> Program:
-    """Put the agent into *folder*, and find a Python that it can be run with.
+def install(folder: Path, confinement: Confinement, *, source: str = agent.__file__) -> Program:
+    """Put the agent at *source*, the demo's own, into *folder*; find a Python to run it with.
 
     Raises:
         ConfigError: There is none; the message says what to do.
     """
     script = folder / NAME
-    shutil.copyfile(agent.__file__, script)
+    shutil.copyfile(source, script)
     script.chmod(READABLE)
     # -I: nothing of the folder where it works, which anybody may write to, is imported.
     argv = (str(_python(confinement)), "-I", str(script))

@@ -1,0 +1,1 @@
+"""Chaos: a real Hotdesk under real faults, judged by witnesses outside of it."""

@@ -1,0 +1,58 @@
+"""The processes of one run, as the kernel lists them: found by the run's own folder.
+
+Nothing else on the machine has that folder in its command line, so nothing else is ever
+looked at twice, signalled or ended.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.clocks import clean_up
+
+_PROCESSES = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One process of the run. ``worker_id`` is empty for those that are no workers."""
+
+    pid: int
+    command: tuple[str, ...]
+
+    @property
+    def worker_id(self) -> str:
+        """The name of the worker that this is."""
+        if "worker" not in self.command or "--id" not in self.command:
+            return ""
+        return self.command[self.command.index("--id") + 1]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless it has ended meanwhile."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Send SIGKILL, and remove what it could not remove itself."""
+        self.signal(signal.SIGKILL)
+        clean_up(self.pid)
+
+
+def of_run(folder: Path) -> Iterator[Found]:
+    """Yield the processes that have *folder* in their command line, but for this one."""
+    wanted = os.fsencode(folder)
+    for each in _PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):
+            line = each.joinpath("cmdline").read_bytes()
+            if wanted in line and int(each.name) != os.getpid():
+                command = tuple(line.decode("utf-8", "replace").split("\0"))
+                yield Found(pid=int(each.name), command=command)
+
+
+def workers(folder: Path) -> list[Found]:
+    """Return the worker processes of the run, by their pid."""
+    found = [each for each in of_run(folder) if each.worker_id]
+    return sorted(found, key=lambda each: each.pid)
