@@ -1,6 +1,8 @@
 """What a worker does between claiming a desk and leaving it."""
 
-from hotdesk.model.rulings import Moves, Rulings
+from datetime import timedelta
+
+from hotdesk.model.rulings import PUNCTUAL, Moves, Rulings
 from hotdesk.model.state import (
     DEAD,
     IDLE,
@@ -56,24 +58,35 @@ class Claiming(Rulings):
         else:
             yield f"worker {place} deletes a claim request, for the owner holds another", idle
 
-    def is_claimed(self, state: State) -> bool:
+    def is_claimed(self, state: State, ahead: timedelta = PUNCTUAL) -> bool:
         """Whether the desk cannot be taken: its owner is live, not only named."""
-        return self.is_served(state)
+        return self.is_served(state, ahead)
 
-    def take(self, state: State, place: int) -> Moves:
-        """Owner, lease and generation in one write, which makes the mark ``asked`` void."""
+    def take(self, state: State, place: int, *, is_early: bool = False) -> Moves:
+        """Owner, lease and generation in one write, which makes the mark ``asked`` void.
+
+        Only a clock that is minutes ahead may take a desk early.
+        """
         broken = "one holder: nobody takes a desk from an owner that keeps its lease"
-        is_robbed = any(other.generation is Generation.MINE for other in state.workers)
+        is_robbed = not is_early and any(
+            other.generation is Generation.MINE for other in state.workers
+        )
         state = self.unnamed_request(state)
         workers = tuple(self.outdated(other) for other in state.workers)
-        worker = workers[place]._replace(
+        worker = workers[place]
+        worker = worker._replace(
             do=Do.SERVE if state.desk.active == NO_SEND else Do.RECOVER,
             generation=Generation.MINE,
-            request=Request.HELD,
+            request=Request.HELD if worker.request else Request.NONE,
         )
-        desk = state.desk._replace(owner=Owner.LIVE, is_asked=False)
+        state = self.claimed(state)
+        desk = state.desk._replace(owner=Owner.LIVE)
         after = state._replace(desk=desk, workers=workers, broken=broken if is_robbed else "")
         yield f"worker {place} claims the desk", self.worker_is(after, place, worker)
+
+    def claimed(self, state: State) -> State:
+        """*state* without ``asked``, which is void with a claim."""
+        return state._replace(desk=state.desk._replace(is_asked=False))
 
     def outdated(self, other: Worker) -> Worker:
         """What another's claim makes of a worker: its generation is the desk's no more."""
@@ -82,18 +95,21 @@ class Claiming(Rulings):
         return other._replace(generation=Generation.STALE)
 
     def recover(self, state: State, place: int, worker: Worker) -> Moves:
-        """Probe what a former owner left; its receipt is used as long as it is good.
+        """Probe what a former owner left; the receipt in the record is used while it is good.
 
-        A dead message that cannot be deleted any more keeps its entry, and comes again.
+        A dead message that cannot be deleted any more keeps its entry, and comes again. If
+        it was deleted already, the queue may or may not say so: then the entry is left to
+        whoever finds it without a message.
         """
         if worker.is_fenced:
             yield self.lost(state, place)
             return
         left = state.desk.active
         is_open = self.is_open(state, left)
-        is_good = state.head is Head.REGISTERED
-        is_gone = not is_open and (is_good or left not in state.queue)
-        result = Result.GONE if is_gone else Result.KEPT
+        is_good = state.head in {Head.REGISTERED, Head.RAISED}
+        said = "alive, its message is made visible" if is_open else "dead, its message is deleted"
+        words = f"worker {place} probes the token of {left}, which was left active: {said}"
+        result = Result.GONE if is_good and not is_open else Result.KEPT
         after = self.worker_is(state, place, worker._replace(do=Do.CLEAR, result=result))
         if is_good:
             after = after._replace(
@@ -101,8 +117,10 @@ class Claiming(Rulings):
                 queue=state.queue if is_open else state.queue[1:],
                 workers=tuple(each._replace(has_receipt=False) for each in after.workers),
             )
-        said = "alive, its message is made visible" if is_open else "dead, its message is deleted"
-        yield f"worker {place} probes the token of {left}, which was left active: {said}", after
+        yield words, after
+        if not is_open and left not in state.queue:
+            gone = after.workers[place]._replace(result=Result.GONE)
+            yield f"{words} already", self.worker_is(after, place, gone)
 
     def clear(self, state: State, place: int, worker: Worker) -> Moves:
         """Only when nothing is active any more is a message received."""
@@ -124,7 +142,15 @@ class Claiming(Rulings):
         """A job announced before this write makes it fail, and the worker goes on serving."""
         if self.may_release(state):
             after = self.left(state, place, worker._replace(do=Do.DELETE_REQUEST))
-            yield f"worker {place} releases the desk", after
+            yield f"worker {place} releases the desk", self.released(after)
+
+    def released(self, state: State) -> State:
+        """*state* without ``asked``: who asked this owner's generation was answered, or refused.
+
+        A lease that lapsed and was renewed late leaves the mark behind, and nobody would ask
+        for the next job.
+        """
+        return state._replace(desk=state.desk._replace(is_asked=False))
 
     def give_way(self, state: State, place: int, worker: Worker) -> Moves:
         """Leave with jobs pending: the owner is cleared first, then the request is shown."""

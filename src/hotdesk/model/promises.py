@@ -6,7 +6,19 @@ Some hold of every state, some of a step. A step that breaks one says so in
 
 from hotdesk.desks import InterruptPolicy, InterruptReason, Outcome, OutcomeKind
 from hotdesk.model.setup import Fault, Setup
-from hotdesk.model.state import At, Do, Job, Mark, Result, Send, State, Worker
+from hotdesk.model.state import (
+    At,
+    Do,
+    Generation,
+    Head,
+    Job,
+    Mark,
+    Owner,
+    Result,
+    Send,
+    State,
+    Worker,
+)
 
 CANCELLED = {Mark.CANCELLED, Mark.ENDING}
 RUNNING = range(Do.DECIDE, Do.DELETE)
@@ -20,8 +32,14 @@ def broken(state: State, setup: Setup) -> str:
     if len(holders) > 1:
         return "one holder: one worker has the desk's generation"
     for worker in holders:
+        if worker.generation is Generation.MINE and state.desk.owner is not Owner.LIVE:
+            return "one holder: the record names its owner until it leaves"
         if worker.do in RUNNING and state.desk.active != worker.send:
             return "the record names what its owner runs"
+    if state.head in {Head.RAISED, Head.HIDDEN} and not any(w.has_receipt for w in state.workers):
+        is_findable = state.head is Head.RAISED and state.desk.active == state.queue[0]
+        if not is_findable:
+            return "a message that nobody holds is not hidden for an hour"
     for job in state.jobs:
         if found := _broken_by(job, setup):
             return found
@@ -59,8 +77,7 @@ def at_start(state: State, send: Send, handed: tuple[int, ...], setup: Setup) ->
     if job.at is not At.WAIT or job.number != send.number:
         return state._replace(broken="one outcome: a send that is over does not run")
     if any(
-        other.has_run
-        and other.outcome not in {Result.NONE, Result.CANCELLED}
+        _has_run(other)
         and setup.jobs[number].thread == thread
         and setup.jobs[number].policy is not InterruptPolicy.NEVER
         for number, other in enumerate(state.jobs)
@@ -89,6 +106,22 @@ def at_preemption(state: State, send: Send, by: int, setup: Setup) -> State:
     return state
 
 
+def at_fold(state: State, send: Send, setup: Setup) -> State:
+    """Check that somebody is there to take a job in: one that is to come, or has run."""
+    thread = setup.jobs[send.job].thread
+    for number, other in enumerate(state.jobs):
+        kind = setup.jobs[number]
+        if number > send.job and kind.thread == thread and kind.policy is not InterruptPolicy.NEVER:
+            is_to_come = other.at is not At.OVER and other.mark not in CANCELLED
+            if is_to_come or _has_run(other):
+                return state
+    return state._replace(broken="a job is folded into one that runs, or has run")
+
+
+def _has_run(job: Job) -> bool:
+    return job.has_run and job.outcome not in {Result.NONE, Result.CANCELLED}
+
+
 def at_record(state: State, send: Send, by: int, setup: Setup) -> State:
     """Check a preemption that was read in the record, and not in a message that may be late."""
     if state.jobs[by].mark in CANCELLED:
@@ -114,7 +147,8 @@ def at_callback(state: State, worker: Worker, setup: Setup) -> State:
         return state._replace(broken="a job whose cancel was accepted does not succeed")
     if worker.result is Result.DEAD:
         spent = sum(
-            setup.faults[fault] - state.faults[fault] for fault in (Fault.CRASHES, Fault.FREEZES)
+            setup.faults[fault] - state.faults[fault]
+            for fault in (Fault.CRASHES, Fault.FREEZES, Fault.CLOCKS)
         )
         if job.runs + spent < setup.limits.attempts_max:
             return state._replace(broken="a job dies only of attempts that it has had")

@@ -3,7 +3,7 @@
 from hotdesk.model.passing import Passing
 from hotdesk.model.rulings import Moves
 from hotdesk.model.setup import Setup
-from hotdesk.model.state import IDLE, Desk, Do, Head, Job, State
+from hotdesk.model.state import IDLE, At, Desk, Do, Head, Job, State
 from hotdesk.model.trouble import Trouble
 
 
@@ -13,6 +13,13 @@ class Protocol(Passing, Trouble):
     def __init__(self, setup: Setup) -> None:
         """Explore *setup*."""
         super().__init__(setup)
+        self.workflow = {
+            At.ANNOUNCE: self.announce,
+            At.ASK: self.ask,
+            At.REQUEST: self.request,
+            At.SEND: self.send,
+            At.RETRACT: self.retract,
+        }
         self.work = {
             Do.IDLE: self.receive_request,
             Do.CLAIM: self.claim,
@@ -20,8 +27,11 @@ class Protocol(Passing, Trouble):
             Do.CLEAR: self.clear,
             Do.SERVE: self.serve,
             Do.REGISTER: self.register,
+            Do.RAISE: self.raise_visibility,
             Do.DECIDE: self.decide,
             Do.RUN: self.run,
+            Do.RECEIVE_AGAIN: self.receive_again,
+            Do.REGISTER_AGAIN: self.register_again,
             Do.SEAL: self.seal,
             Do.REPORT: self.report,
             Do.DELETE: self.delete,

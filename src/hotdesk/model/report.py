@@ -10,7 +10,10 @@ from hotdesk.model.worlds import World
 
 def lines(world: World, verdict: Verdict, seconds: float) -> Iterator[str]:
     """The verdict; with the steps to the nearest bad state if there is one."""
-    cost = f"{verdict.states} states, {seconds:.1f} s"
+    cost = f"{verdict.states} states, {verdict.depth} steps deep, {seconds:.1f} s"
+    if verdict.is_cut:
+        yield f"UNKNOWN {world.name}: too large, cut short: {cost} ({world.setup})"
+        return
     if not verdict.broken:
         yield f"holds   {world.name}: {cost} ({world.setup})"
         return
@@ -21,14 +24,20 @@ def lines(world: World, verdict: Verdict, seconds: float) -> Iterator[str]:
         yield from (f"       {words}" for words in scene(verdict.last))
 
 
-def found(world: World, verdict: Verdict, seconds: float) -> str:
-    """Whether a mutant was found, as one line."""
-    if not verdict.broken:
-        return f"MISSED  {world.name}: {verdict.states} states, {seconds:.1f} s ({world.setup})"
-    return (
-        f"found   {world.name}: {verdict.states} states, {len(verdict.trace)} steps: "
-        f"{verdict.broken}"
-    )
+def heading() -> str:
+    """The names of the columns of ``row``."""
+    return _row("mutant", "states", "steps", "world", "promise that it breaks")
+
+
+def row(world: World, verdict: Verdict) -> str:
+    """How soon a mutant was found: states until then, and the steps of the shortest trace."""
+    steps = str(len(verdict.trace)) if verdict.broken else "-"
+    promise = verdict.broken or "NOT FOUND"
+    return _row(world.name, str(verdict.states), steps, str(world.setup), promise)
+
+
+def _row(name: str, states: str, steps: str, setup: str, promise: str) -> str:
+    return f"{name:26}{states:>7}{steps:>7}  {setup:55}{promise}"
 
 
 def data(world: World, verdict: Verdict, seconds: float) -> dict[str, Json]:
@@ -38,7 +47,10 @@ def data(world: World, verdict: Verdict, seconds: float) -> dict[str, Json]:
         "shows": world.shows,
         "setup": str(world.setup),
         "states": verdict.states,
+        "depth": verdict.depth,
+        "steps": len(verdict.trace),
         "seconds": round(seconds, 1),
+        "is_cut": verdict.is_cut,
         "broken": verdict.broken,
         "trace": list(verdict.trace),
     }

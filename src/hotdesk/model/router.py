@@ -4,6 +4,8 @@ A workflow is durable: it does not crash, but it may be stopped by hand, and bet
 two of its steps anything may happen.
 """
 
+from collections.abc import Callable
+
 from hotdesk.model.rulings import Moves, Rulings
 from hotdesk.model.setup import Fault
 from hotdesk.model.state import At, Do, Interrupt, Job, Send, State, put
@@ -12,22 +14,13 @@ from hotdesk.model.state import At, Do, Interrupt, Job, Send, State, put
 class Router(Rulings):
     """The steps of the protocol's page under "Submitting"."""
 
+    workflow: dict[At, Callable[[State, int, Job], Moves]]
+
     def router_steps(self, state: State) -> Moves:
         """What the workflows may do next."""
         for number, job in enumerate(state.jobs):
-            match job.at:
-                case At.ANNOUNCE:
-                    yield from self.announce(state, number, job)
-                case At.ASK:
-                    yield from self.ask(state, number, job)
-                case At.REQUEST:
-                    yield from self.request(state, number, job)
-                case At.SEND:
-                    yield from self.send(state, number, job)
-                case At.RETRACT:
-                    yield from self.retract(state, number, job)
-                case _:
-                    pass
+            if job.at in self.workflow:
+                yield from self.workflow[job.at](state, number, job)
 
     def announce(self, state: State, number: int, job: Job) -> Moves:
         """Announced first, the job keeps every owner from leaving: nobody has to look twice."""
@@ -70,7 +63,7 @@ class Router(Rulings):
             return
         for place, worker in enumerate(state.workers):
             if not worker.is_fenced and worker.do is not Do.NOTHING:
-                told = worker._replace(interrupts=(*worker.interrupts, interrupt))
+                told = worker._replace(interrupts=tuple(sorted((*worker.interrupts, interrupt))))
                 faults = put(state.faults, Fault.INTERRUPTS, left - 1)
                 yield words, self.worker_is(state, place, told)._replace(faults=faults)
 

@@ -10,6 +10,7 @@ from functools import cache
 
 from hotdesk.desks import Entry, Interrupt, InterruptPolicy, Outcome
 from hotdesk.lifecycle import (
+    CLOCK_SKEW,
     Decision,
     Limits,
     Settlement,
@@ -40,13 +41,15 @@ Move = tuple[str, State]
 Moves = Iterator[Move]
 
 _NOW = datetime(2000, 1, 1, tzinfo=UTC)
-_MARGIN = timedelta(seconds=15)
-# The model has no clock: three instants stand for all that a lease can be.
-IS_LIVE = {
-    Owner.NOBODY: has_live_owner("", None, margin=_MARGIN, now=_NOW),
-    Owner.LAPSED: has_live_owner("worker", _NOW - _MARGIN, margin=_MARGIN, now=_NOW),
-    Owner.LIVE: has_live_owner("worker", _NOW, margin=_MARGIN, now=_NOW),
+# The model has no clock: three instants stand for all that the end of a lease can be, and
+# the last moment of a lease is the one in which a clock that is ahead does most harm.
+_LEASE_UNTIL = {
+    Owner.NOBODY: None,
+    Owner.LAPSED: _NOW - CLOCK_SKEW,
+    Owner.LIVE: _NOW + timedelta.resolution,
 }
+PUNCTUAL = timedelta(0)
+WITHIN_MARGIN = CLOCK_SKEW - timedelta.resolution
 
 
 class Rulings:
@@ -72,9 +75,9 @@ class Rulings:
         gone = self.entry(send)
         return tuple(each for each in state.desk.pending if each != gone)
 
-    def is_served(self, state: State) -> bool:
-        """Whether the desk has a live owner."""
-        return IS_LIVE[state.desk.owner]
+    def is_served(self, state: State, ahead: timedelta = PUNCTUAL) -> bool:
+        """Whether the desk has a live owner, on a clock that may be *ahead*."""
+        return _is_live(state.desk.owner, self.limits.clock_skew, ahead)
 
     def is_open(self, state: State, send: Send) -> bool:
         """Whether the task token of *send* takes a callback."""
@@ -97,10 +100,19 @@ class Rulings:
         return _entry(send, kind, job.attempt, job.preemptions, job.given_back, job.mark)
 
     def newer(self, state: State, send: Send) -> tuple[Entry, ...]:
-        """The other pending sends; the rules see for themselves which are newer."""
+        """The other pending sends; the rules see for themselves which are newer.
+
+        An entry may outlive its send. Whoever is to stop for one looks at its job first.
+        """
         return tuple(
-            self.as_entry(state, each) for each in state.desk.pending if each.job > send.job
+            self.as_entry(state, each)
+            for each in state.desk.pending
+            if each.job > send.job and self.is_to_come(state, each)
         )
+
+    def is_to_come(self, state: State, entry: Send) -> bool:
+        """Whether an entry may stop or fold another job."""
+        return not self.is_over(state, entry)
 
     def has_newer_run(self, state: State, send: Send) -> bool:
         """Whether a newer job of the thread, one that folds, has run and ended meanwhile."""
@@ -198,8 +210,7 @@ class Rulings:
         """A worker stops without a further word.
 
         What it held comes back in time; here at once, because whoever takes it may take it
-        at any later moment. A registered message stays invisible for an hour: recovery is
-        there to make that shorter.
+        at any later moment. Not so a message that is registered: recovery looks for it.
         """
         worker = state.workers[place]
         state = self.without_request(state, worker)
@@ -220,6 +231,12 @@ class Rulings:
     def cleared(self, state: State) -> State:
         """*state* whose desk has no active send."""
         return state._replace(desk=state.desk._replace(active=NO_SEND, is_ending=False))
+
+
+@cache
+def _is_live(owner: Owner, margin: timedelta, ahead: timedelta) -> bool:
+    name = "" if owner is Owner.NOBODY else "worker"
+    return has_live_owner(name, _LEASE_UNTIL[owner], margin=margin, now=_NOW + ahead)
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a worker does with one message, from receiving it to settling."""
 
-from hotdesk.desks import InterruptReason, Outcome
+from hotdesk.desks import InterruptReason, JobState, Outcome
 from hotdesk.lifecycle import Decision, Settlement, dropped
 from hotdesk.model import promises
 from hotdesk.model.claiming import Claiming
@@ -63,31 +63,58 @@ class Running(Claiming):
     def registered(self, state: State, place: int, worker: Worker) -> State:
         """*state* with the send of *worker* active and its attempt counted."""
         send = worker.send
-        after = self.worker_is(state, place, worker._replace(do=Do.DECIDE))
+        after = self.worker_is(state, place, worker._replace(do=self.after_register))
         job = state.jobs[send.job]
-        if job.at is not At.OVER:
+        if job.at is not At.OVER and not self.is_registered(state, worker):
             after = self.job_is(after, send.job, job._replace(attempt=self.counted(job.attempt)))
-        return after._replace(desk=state.desk._replace(active=send, is_ending=False))
+        after = after._replace(desk=state.desk._replace(active=send, is_ending=False))
+        if not worker.has_receipt:
+            return after
+        is_long = state.head in {Head.RAISED, Head.HIDDEN}
+        return after._replace(head=Head.RAISED if is_long else Head.REGISTERED)
+
+    after_register = Do.RAISE
+
+    def is_registered(self, state: State, worker: Worker) -> bool:
+        """Whether the record has this delivery already: it is counted once."""
+        return (
+            worker.has_receipt
+            and state.desk.active == worker.send
+            and state.head in {Head.REGISTERED, Head.RAISED}
+        )
 
     def counted(self, attempt: int) -> int:
         """The attempt that a hand-over begins."""
         return attempt + 1
 
-    def decide(self, state: State, place: int, worker: Worker) -> Moves:
-        """Raise the visibility, probe the token, then ask the rules about the record as it is."""
+    def raise_visibility(self, state: State, place: int, worker: Worker) -> Moves:
+        """The queue knows no generations: it lets a worker do so that has lost its claim.
+
+        Before this, a death would have brought the message back with the lease; from here
+        on only the record does, which names its receipt.
+        """
         send = worker.send
-        if worker.is_fenced:
-            yield self.lost(state, place)
-            return
-        if not worker.has_receipt:
+        if worker.has_receipt:
+            raised = self.worker_is(state, place, worker._replace(do=self.after_raise))
+            words = f"worker {place} makes {send} invisible for an hour"
+            is_known = state.head in {Head.REGISTERED, Head.RAISED}
+            yield words, raised._replace(head=Head.RAISED if is_known else Head.HIDDEN)
+        else:
             # It came too late: the message is visible, and will be received again.
             back = self.given_back(state, worker)._replace(do=Do.WRITE_BACK, result=Result.KEPT)
             yield (
                 f"worker {place} cannot keep {send} invisible any more",
                 self.worker_is(state, place, back),
             )
+
+    after_raise = Do.DECIDE
+
+    def decide(self, state: State, place: int, worker: Worker) -> Moves:
+        """Probe the token, then ask the rules about the record as it is."""
+        send = worker.send
+        if worker.is_fenced:
+            yield self.lost(state, place)
             return
-        state = state._replace(head=Head.REGISTERED)
         if not self.probed(state, worker):
             # It never ran: the attempt is given back.
             gone = self.given_back(state, worker)._replace(do=self.after_report, result=Result.GONE)
@@ -122,11 +149,15 @@ class Running(Claiming):
 
     def run(self, state: State, place: int, worker: Worker) -> Moves:
         """The job finishes, or a heartbeat or an interrupt message stops it."""
-        send = worker.send
         if worker.generation is not Generation.MINE:
             yield from self.beat(state, place, worker)
         if worker.is_fenced:
             return
+        yield from self.end_run(state, place, worker)
+
+    def end_run(self, state: State, place: int, worker: Worker) -> Moves:
+        """Of itself, because the token has died, or because it is to stop."""
+        send = worker.send
         yield (
             f"worker {place} has finished {send}",
             self.worker_is(state, place, worker._replace(do=Do.SEAL)),
@@ -146,17 +177,17 @@ class Running(Claiming):
         yield from self.hear(state, place, worker)
 
     def hear(self, state: State, place: int, worker: Worker) -> Moves:
-        """An interrupt message arrives; it is heeded by the send that it is meant for."""
-        if not worker.interrupts:
-            return
-        message, *later = worker.interrupts
-        heard = self.worker_is(state, place, worker._replace(interrupts=tuple(later)))
-        if self.is_meant(message.send, worker.send):
-            reason = InterruptReason.CANCEL if message.by < 0 else InterruptReason.PREEMPT
-            words = f"worker {place} hears the interrupt and stops {worker.send}"
-            yield words, self.stop(heard, place, reason, message.by)
-        else:
-            yield f"worker {place} ignores an interrupt meant for {message.send}", heard
+        """An interrupt message arrives, in any order; the send that it is meant for heeds it."""
+        for message in sorted(set(worker.interrupts)):
+            later = list(worker.interrupts)
+            later.remove(message)
+            heard = self.worker_is(state, place, worker._replace(interrupts=tuple(later)))
+            if self.is_meant(message.send, worker.send):
+                reason = InterruptReason.CANCEL if message.by < 0 else InterruptReason.PREEMPT
+                words = f"worker {place} hears the interrupt and stops {worker.send}"
+                yield words, self.stop(heard, place, reason, message.by)
+            else:
+                yield f"worker {place} ignores an interrupt meant for {message.send}", heard
 
     def is_meant(self, named: Send, running: Send) -> bool:
         """Whether an interrupt concerns what runs."""
@@ -188,6 +219,8 @@ class Running(Claiming):
         worker = state.workers[place]
         number = worker.send.job
         job = state.jobs[number]
+        if after.state is JobState.PREEMPTED:
+            state = promises.at_fold(state, worker.send, self.setup)
         if job.at is not At.OVER:
             is_owed = job.is_owed or self.owes(job, after)
             job = job._replace(is_owed=is_owed, preemptions=after.preemptions)
@@ -262,17 +295,17 @@ class Running(Claiming):
     def delete(self, state: State, place: int, worker: Worker) -> Moves:
         """The next message becomes visible with it.
 
-        A message whose receipt has expired comes again; only then is its send settled.
+        A message whose receipt has expired comes again; only then is its send settled. A
+        message that is gone may be deleted again.
         """
-        if worker.has_receipt:
+        if worker.has_receipt or worker.send not in state.queue:
             after = self.worker_is(
                 state, place, worker._replace(do=self.after_delete, has_receipt=False)
             )
-            yield (
-                f"worker {place} deletes the message {worker.send}",
-                after._replace(queue=state.queue[1:], head=Head.VISIBLE),
-            )
-        else:
+            if worker.has_receipt:
+                after = after._replace(queue=state.queue[1:], head=Head.VISIBLE)
+            yield f"worker {place} deletes the message {worker.send}", after
+        if not worker.has_receipt:
             yield (
                 f"worker {place} is too late to delete the message {worker.send}",
                 self.worker_is(state, place, worker._replace(do=Do.WRITE_BACK)),

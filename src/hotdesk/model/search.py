@@ -14,31 +14,49 @@ from hotdesk.model import promises
 from hotdesk.model.protocol import Protocol
 from hotdesk.model.state import Desk, Job, Send, State, Worker
 
-STUCK = "nothing left behind: from here the end cannot be reached"
+FORGOTTEN = "no lost wake-up: from here the jobs cannot be finished"
+LEFT_BEHIND = "nothing left behind: from here the desk cannot be cleared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What a search found; ``broken`` is empty if every promise holds.
 
-    ``trace`` are the steps to ``last``, the nearest state that breaks one.
+    ``trace`` are the steps to ``last``, the nearest state that breaks one. A search that
+    ``is_cut`` met its bound: it has seen nothing bad, and does not know.
     """
 
     states: int
+    depth: int = 0
+    is_cut: bool = False
     broken: str = ""
     trace: tuple[str, ...] = ()
     last: State | None = None
+
+
+# A state takes about 0.6 kB, and a large world has millions.
+STATES_MAX = 3_000_000
 
 
 class Search:
     """One exploration of one protocol."""
 
     def __init__(
-        self, protocol: Protocol, *, on_progress: Callable[[int, int], None] | None = None
+        self,
+        protocol: Protocol,
+        *,
+        states_max: int = STATES_MAX,
+        on_progress: Callable[[int, int, int], None] | None = None,
     ) -> None:
-        """Tell *on_progress* now and then how many states are known, and how many done."""
+        """Stop at *states_max* states.
+
+        *on_progress* is told now and then how many are known, how many done, and how many
+        steps it takes to reach those that are looked at.
+        """
         self._protocol = protocol
+        self._states_max = states_max
         self._on_progress = on_progress
+        self._depth = 0
         self._numbers: dict[State, int] = {}
         self._states: list[State] = []
         self._parents = array("i")
@@ -54,15 +72,23 @@ class Search:
     def run(self) -> Verdict:
         """Explore, and judge."""
         self._note(self._protocol.start_state(), -1)
-        done = 0
+        done = layer = 0
         while done < len(self._states):
+            if done == layer:
+                # Breadth first: all that was known by now is one step further away.
+                self._depth, layer = self._depth + bool(done), len(self._states)
             if self._on_progress and done % 10_000 == 0:
-                self._on_progress(len(self._states), done)
+                self._on_progress(len(self._states), done, self._depth)
             if broken := self._expand(done):
                 return self._verdict(len(self._states) - 1, broken)
             done += 1
+            if len(self._states) > self._states_max:
+                return Verdict(states=len(self._states), depth=self._depth, is_cut=True)
         stuck = self._first_stuck()
-        return self._verdict(stuck, STUCK if stuck >= 0 else "")
+        if stuck < 0:
+            return self._verdict(stuck, "")
+        is_over = all(job.outcome for job in self._states[stuck].jobs)
+        return self._verdict(stuck, LEFT_BEHIND if is_over else FORGOTTEN)
 
     def _expand(self, number: int) -> str:
         """Note what may follow a state; return the promise that the last one noted breaks."""
@@ -121,9 +147,11 @@ class Search:
 
     def _verdict(self, last: int, broken: str) -> Verdict:
         if not broken:
-            return Verdict(states=len(self._states))
+            return Verdict(states=len(self._states), depth=self._depth)
         trace, state = self._trace(last)
-        return Verdict(states=len(self._states), broken=broken, trace=trace, last=state)
+        return Verdict(
+            states=len(self._states), depth=self._depth, broken=broken, trace=trace, last=state
+        )
 
     def _trace(self, last: int) -> tuple[tuple[str, ...], State]:
         """The steps to a state, with one name for each worker all the way."""

@@ -23,6 +23,9 @@ class Fault(IntEnum):
     INTERRUPTS = 8
     FAILURES = 9
     PAUSES = 10
+    REPLIES = 11
+    CLOCKS = 12
+    LONG_RUNS = 13
 
     @property
     def option(self) -> str:
@@ -43,6 +46,9 @@ MEANINGS = {
     "are lost, and the record alone says who is to stop",
     Fault.FAILURES: "an attempt fails, for good or to be tried again, or has to be given back",
     Fault.PAUSES: "a person pauses the desk, and resumes it some time later",
+    Fault.REPLIES: "the answer to a call is lost after it was done, and the call is made again",
+    Fault.CLOCKS: "a clock is ahead, by the margin for skew or by minutes",
+    Fault.LONG_RUNS: "a run takes so long that its message has to be received anew",
 }
 
 

@@ -56,8 +56,10 @@ class Head(IntEnum):
     """The first message of the desk's queue; those behind it wait for it (FIFO)."""
 
     VISIBLE = 0
-    RECEIVED = 1  # Invisible for a worker that has not registered it.
-    REGISTERED = 2  # Invisible, and the receipt stands in ``active``.
+    RECEIVED = 1  # Invisible for the time of a lease; nobody has registered it.
+    REGISTERED = 2  # The same, and its receipt stands in ``active``.
+    RAISED = 3  # Invisible for an hour, and its receipt stands in ``active``.
+    HIDDEN = 4  # Invisible for an hour, and nobody knows but who received it.
 
 
 class At(IntEnum):
@@ -81,17 +83,20 @@ class Do(IntEnum):
     CLEAR = 3
     SERVE = 4
     REGISTER = 5
-    DECIDE = 6
-    RUN = 7
-    SEAL = 8
-    REPORT = 9
-    DELETE = 10
-    SETTLE = 11
-    RETURN = 12
-    WRITE_BACK = 13
-    DELETE_REQUEST = 14
-    SHOW_REQUEST = 15
-    NOTHING = 16  # It is dead.
+    RAISE = 6
+    DECIDE = 7
+    RUN = 8
+    RECEIVE_AGAIN = 9
+    REGISTER_AGAIN = 10
+    SEAL = 11
+    REPORT = 12
+    DELETE = 13
+    SETTLE = 14
+    RETURN = 15
+    WRITE_BACK = 16
+    DELETE_REQUEST = 17
+    SHOW_REQUEST = 18
+    NOTHING = 19  # It is dead.
 
 
 class Mark(IntEnum):

@@ -1,9 +1,11 @@
 """Faults, and what people do: each as often as the setup says, at any moment."""
 
+from collections.abc import Callable, Iterator
+
 from hotdesk.desks import InterruptReason, Outcome
+from hotdesk.model.lasting import Lasting
 from hotdesk.model.router import Router
-from hotdesk.model.rulings import Moves
-from hotdesk.model.running import Running
+from hotdesk.model.rulings import WITHIN_MARGIN, Moves
 from hotdesk.model.setup import Fault
 from hotdesk.model.state import (
     At,
@@ -20,11 +22,29 @@ from hotdesk.model.state import (
     put,
 )
 
-SERVING = range(Do.RECOVER, Do.DELETE_REQUEST)
+# Asking again makes no difference there: it only waits, or looks.
+RETRIED = (
+    Do.CLAIM,
+    Do.RECOVER,
+    Do.CLEAR,
+    Do.SERVE,
+    Do.REGISTER,
+    Do.SEAL,
+    Do.REPORT,
+    Do.DELETE,
+    Do.SETTLE,
+    Do.RETURN,
+    Do.WRITE_BACK,
+    Do.DELETE_REQUEST,
+    Do.SHOW_REQUEST,
+)
+LEAVING = {Do.DELETE_REQUEST, Do.SHOW_REQUEST}
 
 
-class Trouble(Router, Running):
+class Trouble(Router, Lasting):
     """Nothing here is bound to happen: a desk must finish without any of it."""
+
+    work: dict[Do, Callable[[State, int, Worker], Moves]]
 
     def trouble(self, state: State) -> Moves:
         """What may go wrong next; each move costs one fault of its kind."""
@@ -40,6 +60,9 @@ class Trouble(Router, Running):
             (Fault.INTERRUPTS, self.repeats),
             (Fault.FAILURES, self.failures),
             (Fault.PAUSES, self.pauses),
+            (Fault.REPLIES, self.replies),
+            (Fault.CLOCKS, self.clocks),
+            (Fault.LONG_RUNS, self.long_runs),
         )
         for fault, moves in kinds:
             left = state.faults[fault]
@@ -57,30 +80,31 @@ class Trouble(Router, Running):
     def freezes(self, state: State) -> Moves:
         """The owner past its lease; a leaving worker past the receipt of its claim request.
 
-        The claim request reappears with the end of the lease. A message does so too while it
-        is not registered; afterwards only in a freeze of an hour.
+        The claim request and the message are hidden a little longer than the lease runs:
+        they have reappeared when it wakes up, or not yet.
         """
         for place, worker in enumerate(state.workers):
             if worker.generation is Generation.MINE and state.desk.owner is Owner.LIVE:
                 words = f"worker {place} FREEZES past its lease"
-                frozen = self.frozen(state, place, worker)
-                if worker.has_receipt:
-                    visible = frozen.workers[place]._replace(has_receipt=False)
-                    late = self.worker_is(frozen, place, visible)._replace(head=Head.VISIBLE)
-                    yield f"{words}, and its message reappears", late
-                if state.head is not Head.RECEIVED or not worker.has_receipt:
+                for frozen in self.frozen(state, place, worker):
                     yield words, frozen
+                    if worker.has_receipt:
+                        visible = frozen.workers[place]._replace(has_receipt=False)
+                        late = self.worker_is(frozen, place, visible)._replace(head=Head.VISIBLE)
+                        yield f"{words}, and its message reappears", late
             elif worker.do in {Do.DELETE_REQUEST, Do.SHOW_REQUEST} and worker.request:
                 without = worker._replace(request=Request.NONE)
                 after = self.worker_is(self.without_request(state, worker), place, without)
                 yield f"worker {place} FREEZES, and its claim request reappears", after
 
-    def frozen(self, state: State, place: int, worker: Worker) -> State:
+    def frozen(self, state: State, place: int, worker: Worker) -> Iterator[State]:
         """*state* with the lease of *worker* over, which does not know it."""
-        desk = state.desk._replace(owner=Owner.LAPSED)
-        after = self.without_request(state, worker)._replace(desk=desk)
-        lapsed = worker._replace(generation=Generation.LAPSED, request=Request.NONE)
-        return self.worker_is(after, place, lapsed)
+        after = state._replace(desk=state.desk._replace(owner=Owner.LAPSED))
+        lapsed = worker._replace(generation=Generation.LAPSED)
+        yield self.worker_is(after, place, lapsed)
+        if worker.request:
+            without = lapsed._replace(request=Request.NONE)
+            yield self.worker_is(self.without_request(after, worker), place, without)
 
     def duplicates(self, state: State) -> Moves:
         """A standard queue may hold a claim request twice."""
@@ -151,10 +175,11 @@ class Trouble(Router, Running):
         """An interrupt is delivered at least once."""
         for place, worker in enumerate(state.workers):
             if worker.interrupts:
-                twice = (*worker.interrupts, worker.interrupts[0])
+                first = worker.interrupts[0]
+                twice = worker._replace(interrupts=(first, *worker.interrupts))
                 yield (
-                    f"the interrupt meant for {worker.interrupts[0].send} is sent TWICE",
-                    self.worker_is(state, place, worker._replace(interrupts=twice)),
+                    f"the interrupt meant for {first.send} is sent TWICE",
+                    self.worker_is(state, place, twice),
                 )
 
     def failures(self, state: State) -> Moves:
@@ -176,3 +201,65 @@ class Trouble(Router, Running):
                 "a person PAUSES the desk",
                 state._replace(desk=state.desk._replace(is_paused=True)),
             )
+
+    def replies(self, state: State) -> Moves:
+        """What was done is done again, because nobody was told; the second time must not count.
+
+        A lost answer to a claim, or to a receipt, leaves what it took without anybody who
+        knows. A workflow finds its own mark, and believes that somebody else has asked.
+        """
+        for place, worker in enumerate(state.workers):
+            if worker.do in RETRIED:
+                for words, after in self.work[worker.do](state, place, worker):
+                    done = after.workers[place]
+                    is_call = done.do not in {worker.do, Do.IDLE} or worker.do in LEAVING
+                    if is_call:
+                        again = self.worker_is(after, place, untold(worker, done))
+                        yield f"{words}; the ANSWER IS LOST", again
+        for number, job in enumerate(state.jobs):
+            if job.at in {At.ANNOUNCE, At.ASK, At.RETRACT}:
+                for words, after in self.workflow[job.at](state, number, job):
+                    told = after.jobs[number]
+                    if told.at is not At.SEND:
+                        told = told._replace(at=job.at, number=job.number)
+                        yield f"{words}; the ANSWER IS LOST", self.job_is(after, number, told)
+
+    def clocks(self, state: State) -> Moves:
+        """Ahead within the margin, a clock changes nothing; ahead by minutes, the fence holds."""
+        if state.desk.owner is not Owner.LIVE or state.desk.is_paused:
+            return
+        for place, worker in enumerate(state.workers):
+            if worker.do is Do.CLAIM:
+                if not self.is_claimed(state, WITHIN_MARGIN):
+                    for words, after in self.take(state, place):
+                        yield f"{words}, by a CLOCK that is ahead within the margin", after
+                for words, after in self.take(state, place, is_early=True):
+                    yield f"{words}, by a CLOCK that is ahead by minutes", after
+        for number, job in enumerate(state.jobs):
+            if job.at is At.ASK and not state.desk.is_asked:
+                asked = self.job_is(state, number, job._replace(at=At.REQUEST))
+                words = "sees a lapsed owner, by a CLOCK that is ahead, and marks the desk as asked"
+                yield (
+                    f"the workflow of job {number} {words}",
+                    asked._replace(desk=state.desk._replace(is_asked=True)),
+                )
+
+    def long_runs(self, state: State) -> Moves:
+        """A queue hides a message for twelve hours in all."""
+        for place, worker in enumerate(state.workers):
+            if worker.do is Do.RUN and worker.has_receipt:
+                yield from self.show_again(state, place, worker)
+
+
+def untold(worker: Worker, done: Worker) -> Worker:
+    """*worker* as it was before a call that was *done*, holding what is left after it."""
+    generation = done.generation
+    if worker.generation is Generation.NONE:
+        generation = Generation.NONE
+    elif generation is Generation.NONE:
+        generation = Generation.STALE
+    return worker._replace(
+        generation=generation,
+        request=done.request,
+        has_receipt=worker.has_receipt and done.has_receipt,
+    )
