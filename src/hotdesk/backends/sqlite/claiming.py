@@ -72,9 +72,22 @@ def held(tx: Transaction, claim: Claim) -> Row:
         ClaimLost: Another generation has begun, or this one has been ended.
     """
     desk = tx.one("held_desk", key=claim.desk.key)
-    if desk is None or desk["generation"] != claim.generation or desk["owner"] != claim.worker_id:
+    if desk is None or not _is_held(desk, claim):
         raise ClaimLost(claim.desk.key, claim.generation)
     return desk
+
+
+def _is_held(desk: Row, claim: Claim) -> bool:
+    return bool(desk["generation"] == claim.generation and desk["owner"] == claim.worker_id)
+
+
+def is_active(desk: Row, delivery: Delivery) -> bool:
+    """Whether *desk* is still held, and still running exactly this send."""
+    return (
+        _is_held(desk, delivery.claim)
+        and desk["active_job"] == delivery.job.id
+        and desk["active_send"] == delivery.job.send
+    )
 
 
 def held_active(tx: Transaction, delivery: Delivery) -> Row:
@@ -84,7 +97,7 @@ def held_active(tx: Transaction, delivery: Delivery) -> Row:
         ClaimLost: It is not.
     """
     desk = held(tx, delivery.claim)
-    if desk["active_job"] != delivery.job.id or desk["active_send"] != delivery.job.send:
+    if not is_active(desk, delivery):
         raise ClaimLost(delivery.claim.desk.key, delivery.claim.generation)
     return desk
 

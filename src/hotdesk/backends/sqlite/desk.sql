@@ -83,7 +83,9 @@ UPDATE desk SET
 WHERE id = :desk;
 
 -- name: activate
+-- *ended* jobs ended just before: the desk is written once for them and for the next one.
 UPDATE desk SET
+    pending = pending - :ended,
     due_at = 0,
     active_job = :job,
     active_send = :send,

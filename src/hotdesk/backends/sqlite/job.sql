@@ -5,10 +5,23 @@ SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk WHER
 SELECT 1 FROM job WHERE id = :job;
 
 -- name: running_job
--- What the rules need, and what is written when it settles.
-SELECT seq, id, desk, thread, interrupt, "order", place, send, attempt, preemptions,
-    given_back, cancelled, started_at, error, outcomes, deliveries, settled, origin
+-- What the rules need.
+SELECT id, send, "order", thread, interrupt, attempt, preemptions, given_back, cancelled
 FROM job WHERE id = :job;
+
+-- name: settling_job
+-- What the rules need of a job, what is written when it settles, and its desk as its owner
+-- needs it, in one look.
+SELECT job.seq, job.id, job.desk, job.thread, job.interrupt, job."order", job.place, job.send,
+    job.attempt, job.preemptions, job.given_back, job.cancelled, job.started_at, job.error,
+    job.outcomes, job.deliveries, job.settled, job.origin,
+    desk.key AS desk_key, desk.generation, desk.owner, desk.active_job, desk.active_send,
+    desk.due_at, desk.paused, desk.release_asked, coalesce(worker.draining, 1) AS draining,
+    thread.success
+FROM job JOIN desk ON desk.id = job.desk
+LEFT JOIN worker ON worker.id = desk.owner
+LEFT JOIN thread ON thread.desk = job.desk AND thread.name = job.thread
+WHERE job.id = :job;
 
 -- name: insert_job
 INSERT INTO job (id, desk, thread, instruction, interrupt, "order", place, submitted_at, origin)
@@ -77,16 +90,14 @@ UPDATE job SET
     partial_commit = CASE WHEN :commit = '' THEN partial_commit ELSE :commit END
 WHERE id = :job;
 
+-- name: thread_stopped
+-- A thread without an interruption has no row: nothing of it is ever owed or overtaken.
+INSERT INTO thread (desk, name) VALUES (:desk, :thread) ON CONFLICT DO NOTHING;
+
 -- name: thread_ran
--- Only a thread with an interruption needs to know: what was put back may have been
--- overtaken, and what is owed ends with a success.
-INSERT INTO thread (desk, name, run_order, success)
-SELECT :desk, :thread, :run_order, :success WHERE EXISTS (
-    SELECT 1 FROM job INDEXED BY job_interrupted
-    WHERE desk = :desk AND thread = :thread AND interrupted IS NOT NULL
-)
-ON CONFLICT (desk, name) DO UPDATE SET
-    run_order = max(run_order, :run_order), success = max(success, :success);
+-- What was put back may have been overtaken, and what is owed ends with a success.
+UPDATE thread SET run_order = max(run_order, :run_order), success = max(success, :success)
+WHERE desk = :desk AND name = :thread;
 
 -- name: thread_state
 SELECT run_order, success FROM thread WHERE desk = :desk AND name = :thread;

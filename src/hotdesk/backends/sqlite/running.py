@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 
-from hotdesk.backends.sqlite.claiming import held, held_active, newer, view
+from hotdesk.backends.sqlite.claiming import held, held_active, is_active, newer, view
 from hotdesk.backends.sqlite.file import MICROSECOND, Row, Transaction
 from hotdesk.backends.sqlite.rows import entry_of, interrupted_of, job_of, result_text
 from hotdesk.desks import (
@@ -19,7 +19,7 @@ from hotdesk.desks import (
     Outcome,
     Result,
 )
-from hotdesk.errors import NotAllowed
+from hotdesk.errors import ClaimLost, NotAllowed
 from hotdesk.events import (
     AttemptFailed,
     AttemptGivenBack,
@@ -50,66 +50,90 @@ def next_job(tx: Transaction, claim: Claim, *, limits: Limits) -> Delivery | Des
         # The answer to an earlier hand-over was lost: the same send, the same attempt.
         row = tx.row("job_by_id", job=desk["active_job"])
         return Delivery(claim=claim, job=job_of(row), folded=_folded(tx, row, _success(tx, row)))
-    return hand_over(tx, claim, desk, limits) or view(tx, held(tx, claim), limits)
-
-
-def hand_over(tx: Transaction, claim: Claim, desk: Row, limits: Limits) -> Delivery | None:
-    """The next job to run, registered as active; drops those that are not to run."""
-    is_leaving = desk["draining"] or desk["paused"] or desk["release_asked"]
-    if is_leaving or desk["due_at"] > tx.at:
-        return None
-    for _ in range(DROPS_MAX):
-        head = tx.one("head", desk=desk["id"])
-        if head is None:
-            return None
-        entry = entry_of(head)
-        decision = decide(
-            entry,
-            newer(tx, desk["id"], entry),
-            has_newer_run=(head["run_order"] or 0) > entry.order,
-            limits=limits,
-        )
-        if decision is Decision.RUN:
-            return _start(tx, claim, desk, head)
-        _apply(
-            tx,
-            desk,
-            head,
-            dropped(entry, decision),
-            error=_why(decision, head),
-            settled=head["settled"],
-        )
-    return None
+    head, ended = _oldest(tx, claim, desk, desk["id"], limits)
+    if head is not None:
+        return _start(tx, claim, head, ended)
+    if ended:
+        tx.run("count_pending", desk=desk["id"], change=-ended, due_at=0)
+    return view(tx, held(tx, claim), limits)
 
 
 def settle(
     tx: Transaction, delivery: Delivery, outcome: Outcome, *, and_next: bool, limits: Limits
 ) -> Delivery | None:
     """Record how the attempt ended, and hand over the next job in the same commit."""
-    row = tx.one("running_job", job=delivery.job.id)
+    claim = delivery.claim
+    row = tx.one("settling_job", job=delivery.job.id)
     if row is not None and row["settled"] == delivery.job.deliveries:
         # The answer to this very call was lost after its commit; the same send may run again.
         return None
-    desk = held_active(tx, delivery)
-    assert row is not None, "a running job is not removed"
+    if row is None or not is_active(row, delivery):
+        raise ClaimLost(claim.desk.key, claim.generation)
     entry = entry_of(row)
-    after = settlement(entry, outcome, _newer_if_asked(tx, desk, entry), limits)
-    _apply(
+    after = settlement(entry, outcome, _newer_if_asked(tx, row["desk"], entry), limits)
+    _write(
         tx,
-        desk,
+        claim.desk.key,
+        claim.generation,
         row,
         after,
         result=outcome.result,
         error=outcome.error,
         settled=row["deliveries"],
     )
+    ended = int(after.state.is_ended)
     # With a delay, the desk waits with its oldest job.
-    return hand_over(tx, delivery.claim, desk, limits) if and_next and not after.delay else None
+    if and_next and not after.delay:
+        head, dropped_too = _oldest(tx, claim, row, row["desk"], limits)
+        ended += dropped_too
+        if head is not None:
+            return _start(tx, claim, head, ended)
+    due_at = tx.at + after.delay // MICROSECOND if after.delay else 0
+    tx.run("deactivate", desk=row["desk"], ended=ended, due_at=due_at)
+    return None
 
 
-def _newer_if_asked(tx: Transaction, desk: Row, entry: Entry) -> Iterator[Entry]:
+def _newer_if_asked(tx: Transaction, desk_id: int, entry: Entry) -> Iterator[Entry]:
     # What succeeded or failed for good ends, whatever is newer.
-    yield from newer(tx, desk["id"], entry)
+    yield from newer(tx, desk_id, entry)
+
+
+def _oldest(
+    tx: Transaction, claim: Claim, desk: Row, desk_id: int, limits: Limits
+) -> tuple[Row | None, int]:
+    """The job that is to run next, and how many before it ended without a run.
+
+    *desk* is the desk as it stood when the transaction began.
+    """
+    ended = 0
+    is_leaving = desk["draining"] or desk["paused"] or desk["release_asked"]
+    if is_leaving or desk["due_at"] > tx.at:
+        return None, ended
+    for _ in range(DROPS_MAX):
+        head = tx.one("head", desk=desk_id)
+        if head is None:
+            break
+        entry = entry_of(head)
+        decision = decide(
+            entry,
+            newer(tx, desk_id, entry),
+            has_newer_run=(head["run_order"] or 0) > entry.order,
+            limits=limits,
+        )
+        if decision is Decision.RUN:
+            return head, ended
+        after = dropped(entry, decision)
+        _write(
+            tx,
+            claim.desk.key,
+            claim.generation,
+            head,
+            after,
+            error=_why(decision, head),
+            settled=head["settled"],
+        )
+        ended += after.state.is_ended
+    return None, ended
 
 
 def save_partial(tx: Transaction, delivery: Delivery, partial: Json, commit: str) -> None:
@@ -144,14 +168,15 @@ def end_unstarted(tx: Transaction, desk: Row, job: Row, state: JobState) -> None
         preemptions=entry.preemptions,
         given_back=entry.given_back,
     )
-    _write(tx, desk, job, after, error="", settled=job["settled"])
+    _write(tx, desk["key"], desk["generation"], job, after, error="", settled=job["settled"])
     head = tx.one("head", desk=desk["id"])
     # A backoff is of the oldest send: with that one gone, the desk waits for nothing.
     due_at = desk["due_at"] if head is not None and head["place"] < job["place"] else 0
     tx.run("count_pending", desk=desk["id"], change=-1, due_at=due_at)
 
 
-def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
+def _start(tx: Transaction, claim: Claim, head: Row, ended: int) -> Delivery:
+    """Register *head* as active; *ended* jobs of the desk have ended just before."""
     attempt = head["attempt"] + 1
     tx.run(
         "start",
@@ -163,13 +188,14 @@ def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
     )
     tx.run(
         "activate",
-        desk=desk["id"],
+        desk=head["desk"],
+        ended=ended,
         job=head["id"],
         send=head["send"],
         now=tx.at,
         active_expires=tx.at + ACTIVE_TTL // MICROSECOND,
     )
-    folded = _folded(tx, head, head["success"] or 0)
+    folded = _folded(tx, head, head["success"])
     tx.emit(
         JobStarted(
             desk=claim.desk.key,
@@ -193,7 +219,10 @@ def _start(tx: Transaction, claim: Claim, desk: Row, head: Row) -> Delivery:
     return Delivery(claim=claim, job=job, folded=folded)
 
 
-def _folded(tx: Transaction, job: Row, success: int) -> tuple[Interrupted, ...]:
+def _folded(tx: Transaction, job: Row, success: int | None) -> tuple[Interrupted, ...]:
+    """What *job* continues; *success* is the last of its thread, ``None`` if none was stopped."""
+    if success is None:
+        return ()
     rows = tx.all(
         "folded",
         desk=job["desk"],
@@ -206,33 +235,15 @@ def _folded(tx: Transaction, job: Row, success: int) -> tuple[Interrupted, ...]:
     return tuple(interrupted_of(row) for row in rows)
 
 
-def _success(tx: Transaction, job: Row) -> int:
+def _success(tx: Transaction, job: Row) -> int | None:
     thread = tx.one("thread_state", desk=job["desk"], thread=job["thread"])
-    return 0 if thread is None else int(thread["success"])
-
-
-def _apply(
-    tx: Transaction,
-    desk: Row,
-    job: Row,
-    after: Settlement,
-    *,
-    result: Result | None = None,
-    error: str,
-    settled: int,
-) -> None:
-    _write(tx, desk, job, after, result=result, error=error, settled=settled)
-    tx.run(
-        "deactivate",
-        desk=desk["id"],
-        ended=int(after.state.is_ended),
-        due_at=tx.at + after.delay // MICROSECOND if after.delay else 0,
-    )
+    return None if thread is None else int(thread["success"])
 
 
 def _write(
     tx: Transaction,
-    desk: Row,
+    key: str,
+    generation: int,
     job: Row,
     after: Settlement,
     *,
@@ -248,9 +259,9 @@ def _write(
     is_ended = after.state.is_ended
     place = job["place"]
     if after.is_put_back:
-        place = tx.row("next_place", desk=desk["id"])["last_place"]
+        place = tx.row("next_place", desk=job["desk"])["last_place"]
     send = job["send"] + after.is_put_back
-    cursor = tx.emit(_event(desk, job, after, send))
+    cursor = tx.emit(_event(key, generation, job, after, send))
     tx.run(
         "settle",
         seq=job["seq"],
@@ -267,14 +278,16 @@ def _write(
         outcomes=job["outcomes"] + is_ended,
         settled=settled,
     )
+    if after.is_interrupted:
+        tx.run("thread_stopped", desk=job["desk"], thread=job["thread"])
     if is_ended:
-        _note_thread(tx, job, after.state, cursor)
+        _note_thread(tx, job, after, cursor)
         if job["origin"]:
             _owe_answer(tx, job, after.state)
 
 
-def _event(desk: Row, job: Row, after: Settlement, send: int) -> Event:
-    key, job_id, generation = desk["key"], job["id"], desk["generation"]
+def _event(key: str, generation: int, job: Row, after: Settlement, send: int) -> Event:
+    job_id = job["id"]
     if after.state.is_ended:
         return JobEnded(desk=key, job_id=job_id, generation=generation, state=after.state.value)
     if after.is_put_back:
@@ -291,11 +304,13 @@ def _event(desk: Row, job: Row, after: Settlement, send: int) -> Event:
     )
 
 
-def _note_thread(tx: Transaction, job: Row, state: JobState, cursor: int) -> None:
-    has_run = job["started_at"] is not None and state is not JobState.CANCELLED
+def _note_thread(tx: Transaction, job: Row, after: Settlement, cursor: int) -> None:
+    has_run = job["started_at"] is not None and after.state is not JobState.CANCELLED
     folds = job["interrupt"] != InterruptPolicy.NEVER.value
-    success = cursor if state is JobState.SUCCEEDED else 0
-    if success or (has_run and folds):
+    success = cursor if after.state is JobState.SUCCEEDED else 0
+    if not success and not (has_run and folds):
+        return
+    if after.is_interrupted or job["success"] is not None:
         tx.run(
             "thread_ran",
             desk=job["desk"],
