@@ -6,14 +6,16 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 READY := .venv/ready
 # mypy refuses folders without a Python file.
-CODE := $(foreach folder,src tests tools examples benchmarks,$(if \
+CODE := $(foreach folder,src tests tools examples benchmarks fuzz,$(if \
 	$(wildcard $(folder)/*.py $(folder)/*/*.py),$(folder)))
 # Arguments for the program behind a target: make test ARGS="-k claim"
 ARGS ?=
+# How long each target of the fuzzer is tried.
+TIME ?= 60s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix simulate model bench docs setup pins clean style types test-packages
+.PHONY: help demo test check fix simulate model fuzz bench docs setup pins clean style types test-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
@@ -40,6 +42,11 @@ simulate: $(READY) ## run the whole system in virtual time: SEED=… for one see
 model: $(READY) ## explore the claim protocol in every world, the large ones too; minutes
 	@$(BIN)/python -m hotdesk.model $(ARGS)
 
+fuzz: $(READY) ## look for inputs that break a promise: TIME=60s for each target, TARGET=… for one
+	@$(PIP) install -qq --require-hashes --only-binary :all: -r fuzz/constraints.txt || { \
+		echo 'atheris has no wheel for this Python and machine: docs/fuzzing.md' >&2; exit 1; }
+	@$(BIN)/python -m fuzz $(TARGET) --seconds $(TIME:s=) $(ARGS)
+
 bench: $(READY) ## run the benchmarks beside their peers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -54,11 +61,15 @@ pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes ne
 	@build/pins/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
 		--generate-hashes --no-emit-index-url --no-annotate --no-config --no-cache \
 		--custom-compile-command 'make pins' --output-file constraints.txt $(ARGS) pyproject.toml
+	@build/pins/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-config --no-cache \
+		--custom-compile-command 'make pins' --output-file fuzz/constraints.txt $(ARGS) \
+		fuzz/requirements.in
 
 clean: ## remove what the other targets made
 	@rm -rf .venv build dist src/hotdesk.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find src tests tools examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src tests tools examples benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 style: $(READY)
 	@$(BIN)/ruff format --quiet --check . || { echo 'Not formatted: run make fix' >&2; exit 1; }

@@ -15,7 +15,7 @@ from hotdesk.errors import ConfigError
 Key = tuple[str, ...]
 
 _HEADER = re.compile(r"\s*\[\[?([^\[\]]+)\]")
-_SETTING = re.compile(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""")
+_SETTING = re.compile(r"""((?:[\w.\s-]|"[^"]*"|'[^']*')++)=""")
 _PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
 _BARE = re.compile(r"[\w-]+", re.ASCII)
 
@@ -36,15 +36,18 @@ class Layers:
         """
         try:
             text = path.read_text(encoding="utf-8")
-            found = tomllib.loads(text)
+            found = list(_leaves(tomllib.loads(text)))
         except OSError as error:
             raise ConfigError(str(path), f"cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise ConfigError(str(path), "is not a text in UTF-8") from None
-        except tomllib.TOMLDecodeError as error:
+        except RecursionError:
+            raise ConfigError(str(path), "is nested too deeply") from None
+        except ValueError as error:
+            # Most are TOMLDecodeError; a number of 5,000 digits is one without that name.
             raise ConfigError(str(path), f"is not TOML: {error}") from None
         lines = lines_of(text)
-        for key, value in _leaves(found):
+        for key, value in found:
             line = next((lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in lines), 1)
             self.put(key, value, f"{path}:{line}")
 
@@ -54,7 +57,7 @@ class Layers:
         if text.startswith(("[", "{")):
             try:
                 value = tomllib.loads(f"value = {text}")["value"]
-            except tomllib.TOMLDecodeError:
+            except (ValueError, RecursionError):
                 # An address like [::1]:2525, or a mistake, which will be named as one.
                 value = text
         self.put(key, value, origin)

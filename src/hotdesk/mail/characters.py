@@ -4,17 +4,31 @@ Mail names its own character sets, often wrongly. Nothing here fails: what canno
 decoded becomes a replacement character.
 """
 
-import codecs
+import encodings
+import pkgutil
 import re
 import unicodedata
+from encodings.aliases import aliases
 
 # Python also calls zlib, idna, rot13 and unicode_escape encodings; a mail may not have
 # them run on its bytes. UTF-7 is left out because it hides text from every filter.
-_CHARSET = re.compile(
-    r"utf-(?:8|8-sig|16|16-be|16-le|32|32-be|32-le)|ascii|latin-1|iso8859-\d+|cp\d+"
-    r"|koi8[-_][rtu]|kz1048|mac-\w+|gb2312|gbk|gb18030|hz|big5(?:hkscs)?|johab|ptcp154|tis-620"
+# ASCII is too: half of what is sent under its name is not; let the bytes decide.
+_CODEC = re.compile(
+    r"utf_(?:8|8_sig|16|16_be|16_le|32|32_be|32_le)|latin_1|iso8859_\d+|cp\d+"
+    r"|koi8_[rtu]|kz1048|mac_\w+|gb2312|gbk|gb18030|hz|big5(?:hkscs)?|johab|ptcp154|tis_620"
     r"|shift_jis\w*|euc_\w+|iso2022_\w+"
 )
+# Made once: Python tries to import what it does not know, and remembers each name for ever,
+# so looking up what a mail says would take its time and our memory.
+_CODECS = {
+    name: codec
+    for name, codec in {
+        **{module.name: module.name for module in pkgutil.iter_modules(encodings.__path__)},
+        **aliases,
+    }.items()
+    if _CODEC.fullmatch(codec)
+}
+_PUNCTUATION = re.compile(r"[^a-z0-9]+")
 _CHARSET_NAME_LENGTH_MAX = 40
 
 _CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {0x09, 0x0A})
@@ -54,11 +68,6 @@ def label(text: str, *, length_max: int) -> str:
 
 def _codec_name(charset: str) -> str:
     """Return Python's name for *charset*, or nothing if it has none that a mail may use."""
-    if not charset.isascii() or "\0" in charset or len(charset) > _CHARSET_NAME_LENGTH_MAX:
+    if len(charset) > _CHARSET_NAME_LENGTH_MAX:
         return ""
-    try:
-        name = codecs.lookup(charset.strip()).name
-    except LookupError:
-        return ""
-    # Half of what is sent as ASCII is not; let the bytes decide.
-    return name if _CHARSET.fullmatch(name) and name != "ascii" else ""
+    return _CODECS.get(_PUNCTUATION.sub("_", charset.lower()).strip("_"), "")

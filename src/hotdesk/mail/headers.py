@@ -19,6 +19,7 @@ FIELDS_MAX = 500
 FIELDS_BYTES_MAX = 256 * 1024
 VALUE_BYTES_MAX = 16 * 1024  # What is read of one field; the rest of it is ignored.
 MESSAGE_ID_LENGTH_MAX = 250
+ENCODED_WORD_START = "=?"  # RFC 2047, 2.
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 # What is between the brackets is opaque (RFC 5322, 3.6.4), but it goes into headers and

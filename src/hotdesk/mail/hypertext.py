@@ -43,7 +43,8 @@ def html_to_text(html: str) -> str:
                 unseen = ""
                 page.write(text)
         elif chunk.startswith("!--"):
-            _, is_closed, text = chunk[3:].partition("-->")
+            # "<!-->" and "<!--->" are whole comments (HTML, 13.2.5.43).
+            _, is_closed, text = chunk[1:].partition("-->")
             unseen = "" if is_closed else "!--"
             page.write(text)
         elif not _MARKUP.match(chunk):

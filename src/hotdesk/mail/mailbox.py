@@ -11,7 +11,7 @@ import unicodedata
 import idna
 
 from hotdesk.mail.characters import label
-from hotdesk.mail.headers import Headers, words
+from hotdesk.mail.headers import ENCODED_WORD_START, Headers, words
 from hotdesk.mail.letter import Mailbox
 from hotdesk.mail.rejection import MailRejected
 
@@ -64,10 +64,13 @@ def parse_address(text: str) -> Mailbox | None:
     """Read ``local@domain``; ``None`` if it is not one plain address.
 
     The local part is lowered too: no provider gives ``Anna`` and ``anna`` to two people.
+    One that looks like an encoded word is refused: some programs decode it.
     """
     local, at, domain = text.rpartition("@")
     domain = canonical_domain(domain)
     if not (at and domain and len(local) <= LOCAL_PART_LENGTH_MAX and _LOCAL_PART.fullmatch(local)):
+        return None
+    if ENCODED_WORD_START in local:
         return None
     return Mailbox(address=f"{local.lower()}@{domain}")
 

@@ -143,7 +143,7 @@ class Outbox:
                 message_id=message_id,
                 preview=self._preview_of(answer.job),
             )
-            await self._hand_over(bytes(mail), sender=sender, recipient=answer.job.origin.sender)
+            await self._hand_over(mail, sender=sender, recipient=answer.job.origin.sender)
         except Rejected as error:
             await self._failed(answer, str(error), is_final=True)
         except aiosmtplib.SMTPRecipientsRefused as error:

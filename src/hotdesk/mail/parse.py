@@ -162,5 +162,5 @@ def safe_file_name(name: str, *, otherwise: str) -> str:
     if len(safe.encode()) > FILE_NAME_BYTES_MAX:
         suffix = suffix if len(suffix) <= len(b".markdown") else b""
         stem = safe.encode()[: FILE_NAME_BYTES_MAX - len(suffix)]
-        safe = stem.decode("utf-8", "ignore") + suffix.decode()
+        safe = stem.decode("utf-8", "ignore").rstrip(". ") + suffix.decode()
     return safe or otherwise

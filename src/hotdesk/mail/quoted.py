@@ -67,7 +67,7 @@ def _without_quotes(lines: list[str]) -> list[str]:
 
 def _without_announcement(lines: list[str]) -> list[str]:
     """Return *lines*, which stand above a quote, without the ones that announce it."""
-    end = len(_without_blank_end(lines))
+    end = _end_of_text(lines, len(lines))
     for start in range(end - 1, max(end - 1 - ANNOUNCEMENT_LINES_MAX, -1), -1):
         text = "\n".join(line.strip()[:LINE_LENGTH_READ_MAX] for line in lines[start:end])
         if _announcements().fullmatch(text) and _ORIGIN.search(text):
@@ -81,10 +81,11 @@ def _without_announcement(lines: list[str]) -> list[str]:
 def _unmarked_quote_at(lines: list[str]) -> int:
     """Return the number of the first line of a quote without ``>``, as Outlook writes it."""
     text = "\n".join(line.strip()[:LINE_LENGTH_READ_MAX] for line in lines[:LINES_READ_MAX])
+    last_mark = max((at for at, line in enumerate(lines) if _QUOTED.match(line)), default=-1)
     for match in _announcements().finditer(text):
         announcement = match.group().strip()
         at = text.count("\n", 0, match.end() - len(match.group().lstrip()))
-        has_marks = announcement.endswith(":") and any(map(_QUOTED.match, lines[at:]))
+        has_marks = announcement.endswith(":") and at <= last_mark
         if _ORIGIN.search(announcement) and not has_marks and not announcement.startswith(">"):
             while at and _RULE.fullmatch(lines[at - 1].strip()):
                 at -= 1
@@ -105,17 +106,17 @@ def _without_signature(lines: list[str]) -> list[str]:
         if lines[number].rstrip() == "--":
             end = number
             break
-    kept = _without_blank_end(lines[:end])
-    while kept and _SENT_FROM.fullmatch(kept[-1]):
-        kept = _without_blank_end(kept[:-1])
-    return kept
+    end = _end_of_text(lines, end)
+    while end and _SENT_FROM.fullmatch(lines[end - 1]):
+        end = _end_of_text(lines, end - 1)
+    return lines[:end]
 
 
-def _without_blank_end(lines: list[str]) -> list[str]:
-    end = len(lines)
+def _end_of_text(lines: list[str], end: int) -> int:
+    """Return the number of lines before the blank ones that stand in front of *end*."""
     while end and not lines[end - 1].strip():
         end -= 1
-    return lines[:end]
+    return end
 
 
 def _joined(lines: list[str]) -> str:

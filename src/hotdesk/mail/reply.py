@@ -2,18 +2,21 @@
 
 It is built from the job alone, so that building it again gives the same mail. Its
 header fields are made of checked addresses, checked ids and text in one line; nothing
-that a user or an agent wrote can add a field.
+that a user or an agent wrote can add a field. They are written here: the standard library
+decodes what looks like an encoded word in any field, and writes the line breaks that it
+finds in it as they are (CVE-2024-6923).
 """
 
 import re
-from email.headerregistry import Address
+from base64 import b64encode
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import format_datetime
 
 from hotdesk.desks import Job, JobState
 from hotdesk.errors import Rejected
 from hotdesk.mail.characters import label, plain_text, storable
-from hotdesk.mail.headers import MESSAGE_ID_LENGTH_MAX, message_ids
+from hotdesk.mail.headers import ENCODED_WORD_START, message_ids
 from hotdesk.mail.letter import DERIVED_ID_END
 from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.robots import OWN_HEADER
@@ -27,8 +30,8 @@ QUOTE_LINE_LENGTH_MAX = 100
 SUBJECT_LENGTH_MAX = 200
 REFERENCES_MAX = 20
 
-# Long enough for one id, so that none is folded or encoded inside; the RFC allows 998.
-_POLICY = SMTP.clone(max_line_length=MESSAGE_ID_LENGTH_MAX + 20)
+_WORD_CHARACTERS_MAX = 10  # 40 bytes at most, and 56 of base64: RFC 2047 allows 75 in all.
+_FOLD = "\r\n "
 _REPLY_MARKS = re.compile(r"(?:(?:re|aw|antw|sv|rif|odp)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 
 _HOW_TO_GO_ON = {
@@ -43,7 +46,7 @@ _HOW_TO_GO_ON = {
 
 def build_answer(
     answer: Answer, *, address: str, reply_to: str, message_id: str, preview: str = ""
-) -> EmailMessage:
+) -> bytes:
     """Build the mail that tells the sender of a job how it ended.
 
     It goes from *address* to the sender that the job's mail named, with *reply_to*
@@ -56,31 +59,55 @@ def build_answer(
     recipient = parse_address(origin.sender)
     if recipient is None:
         raise Rejected(f"job {answer.job.id} names no sender to answer")
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = Address("Hotdesk", addr_spec=address)
-    mail["To"] = Address(addr_spec=recipient.address)
-    mail["Reply-To"] = Address(addr_spec=reply_to)
-    mail["Subject"] = _subject(origin.subject)
-    mail["Date"] = answer.created_at
-    mail["Message-ID"] = message_id
+    fields = {
+        "From": f"Hotdesk <{address}>",
+        "To": recipient.address,
+        "Reply-To": reply_to,
+        "Subject": _encoded(_subject(origin.subject)),
+        "Date": format_datetime(answer.created_at),
+        "Message-ID": message_id,
+    }
     answered = _ids(origin.message_id)
     if answered:
-        mail["In-Reply-To"] = answered[-1]
+        fields["In-Reply-To"] = answered[-1]
     if references := (*_ids(*origin.references), *answered):
         # The first one names the conversation, the last ones the place in it.
         behind = references[1:][1 - REFERENCES_MAX :]
-        mail["References"] = " ".join((references[0], *behind))
-    mail["Auto-Submitted"] = "auto-replied"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail[OWN_HEADER] = answer.job.id
-    mail.set_content(_text(answer, preview), cte="quoted-printable")
-    return mail
+        fields["References"] = _FOLD.join((references[0], *behind))
+    fields |= {
+        "Auto-Submitted": "auto-replied",
+        "X-Auto-Response-Suppress": "All",
+        OWN_HEADER: answer.job.id,
+    }
+    body = EmailMessage(policy=SMTP)
+    body.set_content(_text(answer, preview), cte="quoted-printable")
+    return b"".join(_field(name, value) for name, value in fields.items()) + bytes(body)
+
+
+def _field(name: str, value: str) -> bytes:
+    line = value.replace(_FOLD, " ")
+    assert line.isascii(), f"{name} is not in ASCII"
+    assert line.isprintable(), f"{name} holds a control character"
+    return f"{name}: {value}\r\n".encode("ascii")
+
+
+def _encoded(text: str) -> str:
+    """Return *text* for a header: as it is, or if it is not plain, in encoded words (RFC 2047)."""
+    if text.isascii() and text.isprintable() and ENCODED_WORD_START not in text:
+        return text
+    pieces = (
+        text[at : at + _WORD_CHARACTERS_MAX] for at in range(0, len(text), _WORD_CHARACTERS_MAX)
+    )
+    return _FOLD.join(f"=?utf-8?b?{b64encode(piece.encode()).decode()}?=" for piece in pieces)
 
 
 def _ids(*texts: str) -> tuple[str, ...]:
-    """Return the message ids in *texts* that a mail program has seen."""
+    """Return the message ids in *texts* that a mail program has seen.
+
+    No honest one holds an encoded word, which programs on the way could decode.
+    """
     found = message_ids(" ".join(texts).encode("ascii", "replace"))
-    return tuple(i for i in found if not i.endswith(DERIVED_ID_END))
+    return tuple(i for i in found if not i.endswith(DERIVED_ID_END) and ENCODED_WORD_START not in i)
 
 
 def _subject(subject: str) -> str:

@@ -36,9 +36,11 @@ def automatic_reason(part: Part, *, local_part: str, return_path: str | None) ->
         return "null return path"
     if headers.first(OWN_HEADER.lower()):
         return "sent by Hotdesk"
-    if part.content_type in _REPORTS:
+    # What it says of itself, not what it is: the report itself may be cut off.
+    if headers.keyword("content-type") in _REPORTS:
         return "report"
-    if headers.keyword("auto-submitted") not in ("", "no"):
+    # What stands before the keyword may be a comment: anything but a plain "no" says yes.
+    if headers.first("auto-submitted") and headers.keyword("auto-submitted") != "no":
         return "Auto-Submitted"
     if headers.keyword("precedence") in ("bulk", "junk", "list", "auto_reply"):
         return "Precedence"

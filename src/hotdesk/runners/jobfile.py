@@ -33,7 +33,8 @@ def description(delivery: Delivery, context: Context) -> bytes:
         "partial": context.partial,
         "partial_commit": job.partial_commit,
     }
-    return json.dumps(told, ensure_ascii=False, indent=1).encode()
+    # Partial work is any JSON, halves of surrogate pairs included, which no file holds.
+    return json.dumps(told, ensure_ascii=False, indent=1).encode(errors="replace")
 
 
 def answer(home: Path) -> str:

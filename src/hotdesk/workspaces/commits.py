@@ -17,7 +17,11 @@ from hotdesk.errors import ConfigError
 
 _MESSAGE_CHARACTERS_MAX = 20_000
 _CONTROLS = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_GENERATION = re.compile(r"[1-9][0-9]{0,18}")
+# git takes this line, behind any mark of a comment, for the end of the message.
+_END_OF_MESSAGE = re.compile(r"-{24} >8 -{24}")
+# Fewer digits than a desk's record goes on behind (``Desks.catch_up``). A number beyond is
+# a person's text, or whoever writes it would lock the desk out of its branch for good.
+_GENERATION = re.compile(r"[1-9][0-9]{0,14}")
 
 LOG_FORMAT = "--format=%H%n%(trailers:only=true,unfold=true)"
 """For ``git log -z``, whose output ``read_log`` understands."""
@@ -79,6 +83,7 @@ class Stamp:
 def message(text: str, stamp: Stamp) -> bytes:
     """Return *text*, cleaned and bounded, followed by the trailers of *stamp*."""
     body = _CONTROLS.sub("", text)[:_MESSAGE_CHARACTERS_MAX].strip()
+    body = _END_OF_MESSAGE.sub("-- 8< --", body)
     # git looks for trailers only below a title.
     title = body or (f"Job {stamp.job}" if stamp.job else "Hotdesk")
     return "\n".join([title, "", *stamp.lines(), ""]).encode()
