@@ -3,7 +3,6 @@
 import json
 import shlex
 
-import pytest
 from click.testing import CliRunner, Result
 
 from hotdesk.model.__main__ import main
@@ -43,7 +42,7 @@ def test_every_line_of_json_is_one_world() -> None:
 
     (line,) = result.output.splitlines()
     found = json.loads(line)
-    assert found["setup"] == "--jobs 'a:desk b:never' --workers 1"
+    assert found["setup"] == "--jobs 'a b:never' --workers 1"
     assert (found["broken"], found["trace"], found["is_cut"]) == ("", [], False)
     assert found["states"] > 100
     assert found["depth"] > 10
@@ -72,20 +71,12 @@ def test_json_says_of_a_mutant_how_many_states_and_steps_it_took_to_find_it() ->
     assert found["broken"].startswith("one holder")
 
 
-@pytest.mark.model
-def test_the_table_has_a_row_for_each_mutant_with_the_promise_that_it_breaks() -> None:
-    result = model("--mutants")
+def test_the_table_has_a_row_for_each_mutant_and_says_which_was_not_found() -> None:
+    result = model("--mutants --states-max 200")
 
     heading, *rows = result.stdout.splitlines()
     assert heading.split()[:4] == ["mutant", "states", "steps", "world"]
-    assert [line.split()[0] for line in rows] == [world.name for world in MUTANTS]
-    assert result.exit_code == 0
-    assert all(" 0 " not in line and "NOT FOUND" not in line for line in rows)
-
-
-def test_the_table_says_which_mutant_was_not_found() -> None:
-    result = model("--mutants --states-max 30")
-
+    assert [row.split()[0] for row in rows] == [world.name for world in MUTANTS]
+    assert {row.split()[0] for row in rows if "NOT FOUND" in row} >= {"settle_unfenced"}
+    assert {row.split()[0] for row in rows if "lost wake-up" in row} >= {"check_then_send"}
     assert result.exit_code == 1
-    assert "NOT FOUND" in result.stdout
-    assert "no lost wake-up" in result.stdout

@@ -25,9 +25,7 @@ def test_a_setup_is_shown_as_the_options_that_make_it() -> None:
     setup = Setup.of("a b:never", workers=1, has_sweep=False, preemptions=1, give_ways=2)
 
     assert str(Setup.of("2", crashes=1)) == "--jobs 2 --crashes 1"
-    assert str(setup) == (
-        "--jobs 'a:desk b:never' --workers 1 --preemptions 1 --give-ways 2 --no-sweep"
-    )
+    assert str(setup) == ("--jobs 'a b:never' --workers 1 --preemptions 1 --give-ways 2 --no-sweep")
 
 
 @pytest.mark.parametrize("jobs", ["", "a:sometimes", "0"])

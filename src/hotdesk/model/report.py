@@ -37,7 +37,7 @@ def row(world: World, verdict: Verdict) -> str:
 
 
 def _row(name: str, states: str, steps: str, setup: str, promise: str) -> str:
-    return f"{name:26}{states:>7}{steps:>7}  {setup:55}{promise}"
+    return f"{name:26}{states:>7}{steps:>7}  {setup:46}{promise}"
 
 
 def data(world: World, verdict: Verdict, seconds: float) -> dict[str, Json]:

@@ -76,12 +76,12 @@ class Running(Claiming):
     after_register = Do.RAISE
 
     def is_registered(self, state: State, worker: Worker) -> bool:
-        """Whether the record has this delivery already: it is counted once."""
-        return (
-            worker.has_receipt
-            and state.desk.active == worker.send
-            and state.head in {Head.REGISTERED, Head.RAISED}
-        )
+        """Whether the record has this delivery already: it is counted once.
+
+        Whoever serves with this generation has cleared what was active before: a send that is
+        active is its own.
+        """
+        return state.desk.active == worker.send
 
     def counted(self, attempt: int) -> int:
         """The attempt that a hand-over begins."""

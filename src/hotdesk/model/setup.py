@@ -60,7 +60,8 @@ class Kind:
     policy: InterruptPolicy = InterruptPolicy.NEVER
 
     def __str__(self) -> str:
-        return f"{self.thread}:{self.policy.value}"
+        is_usual = self.policy is InterruptPolicy.DESK
+        return self.thread if is_usual else f"{self.thread}:{self.policy.value}"
 
     @classmethod
     def parse(cls, text: str) -> Self:

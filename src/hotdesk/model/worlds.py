@@ -66,6 +66,11 @@ SMALL = (
         "attempts fail, are given back, or kill their worker",
         Setup.of("1", workers=3, crashes=2, failures=1, give_ways=1, attempts=2),
     ),
+    _small(
+        "attempts and lost answers",
+        "the same with a freeze and a lost answer: a hand-over counts once",
+        Setup.of("1", workers=3, crashes=1, freezes=1, replies=1, attempts=2),
+    ),
     _small("cancel", "a job is cancelled", Setup.of("2", crashes=1, cancels=1)),
     _small(
         "cancel and pause",
