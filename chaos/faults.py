@@ -303,6 +303,7 @@ class JumpClock(_ClockFault):
 
 LANES: tuple[tuple[float, tuple[type[Fault], ...]], ...] = (
     (5.0, (KillWorker,)),
+    (8.0, (KillWorker,)),
     (3.0, (FreezeWorker,)),
     (20.0, (KillSystem, RestartSystem)),
     (5.0, (FillDisk, HideOrigin, RefuseMail, LoseReply)),

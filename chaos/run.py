@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -219,14 +219,14 @@ class Storm:
             duplicate_deliveries=town.ledger.deliveries.total() - len(town.ledger.deliveries),
             retries=town.ledger.retries.total(),
             cancels=town.ledger.cancels.total(),
-            outcomes=Counter(str(job.state) for job in jobs),
-            faults=self.faults,
+            outcomes=_counts(str(job.state) for job in jobs),
+            faults=_counts(self.faults.elements()),
             agents=sum(not run.is_child for run in evidence.runs),
             takeovers=town.progress.takeovers,
             stale_overlaps=evidence.stale_overlaps,
             answers=len(evidence.letters) - evidence.repeated_answers,
             repeated_answers=evidence.repeated_answers,
-            fell_over=Counter(
+            fell_over=_counts(
                 f"{service.name} with status {status}"
                 for service in town.system.services
                 for status in service.fell_over
@@ -246,6 +246,10 @@ async def _running(system: System) -> AsyncIterator[TaskGroup]:
             services.start_soon(service.run)
         yield services
         services.cancel_scope.cancel()
+
+
+def _counts(things: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(things).items()))
 
 
 def _keep(store: Path, where: Path) -> None:

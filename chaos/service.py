@@ -40,6 +40,7 @@ class Service:
         self._process: Process | None = None
         self._was_told = False
         self._is_ending = False
+        self._has_ended = anyio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -49,6 +50,7 @@ class Service:
     async def run(self) -> None:
         """Keep it running until ``stop``; cancelled, it is killed."""
         self._is_ending = False
+        self._has_ended = anyio.Event()
         while not self._is_ending:
             self._was_told = False
             # Not to be interrupted: a process that is started is one that is ended here.
@@ -63,6 +65,7 @@ class Service:
             if not self._was_told:
                 self.fell_over.append(status)
             await anyio.sleep(PAUSE_SECONDS)
+        self._has_ended.set()
 
     def tell(self, number: signal.Signals) -> None:
         """Send a signal that may end it; that is then no fall."""
@@ -76,8 +79,8 @@ class Service:
         process = self._process
         self.tell(signal.SIGTERM)
         with anyio.move_on_after(STOP_SECONDS_MAX):
-            return await process.wait() if process else None
-        return None
+            await self._has_ended.wait()
+        return process.returncode if process else None
 
     async def _start(self) -> Process:
         self.starts += 1

@@ -31,7 +31,7 @@ from hotdesk.errors import NotAllowed, NotFound, Unavailable
 
 T = TypeVar("T")
 
-OPEN_JOBS_MAX = 14
+OPEN_JOBS_MAX = 10
 ANSWER_SECONDS_MAX = 15
 OFFER_SECONDS_MAX = 240
 PERMANENT = 500
@@ -71,7 +71,7 @@ def populate(town: Town, tasks: TaskGroup) -> None:
     tasks.start_soon(_retry, town)
 
 
-def instruction(town: Town, dice: Random, *, work_seconds_max: float = 4.0) -> str:
+def instruction(town: Town, dice: Random, *, work_seconds_max: float = 3.0) -> str:
     """Return what an agent is to do; short more often than long."""
     how = dice.choices(list(MANNERS), list(MANNERS.values()))[0]
     seconds = 0.2 + (work_seconds_max - 0.2) * dice.random() ** 2
@@ -199,7 +199,7 @@ async def _hotdesk(town: Town, words: list[str]) -> bool:
 
 async def _cancel(town: Town) -> None:
     dice = town.dice("cancel")
-    while await _is_open(town, dice, pause=8.0, is_idle_too=True):
+    while await _is_open(town, dice, pause=20.0, is_idle_too=True):
         if jobs := list(town.progress.open_jobs):
             job_id = dice.choice(jobs)
             with suppress(NotFound, NotAllowed):
@@ -211,7 +211,7 @@ async def _retry(town: Town) -> None:
     """Send jobs again that came to nothing; those of chains stay in their order."""
     dice = town.dice("retry")
     states = [JobState.DEAD, JobState.FAILED, JobState.CANCELLED, JobState.PREEMPTED]
-    while await _is_open(town, dice, pause=8.0):
+    while await _is_open(town, dice, pause=6.0):
         with suppress(Unavailable):
             jobs = await town.client.jobs(state=dice.choice(states), limit=20)
             own = [job.id for job in jobs if job.desk.user not in CHAINS]
