@@ -36,7 +36,9 @@ def endurance(data: bytes) -> None:
         partial(new_text, text, is_reply=True),
         partial(html_to_text, text),
         partial(split, raw),
-        partial(split, b"Content-Type: multipart/mixed; boundary=b\n\n" + raw),
+        partial(
+            parse_mail, b"From: a@b\nContent-Type: multipart/alternative; boundary=b\n\n" + raw
+        ),
         partial(parse_mail, b"From: a@b\n" + raw),
         partial(words, field),
         partial(headers.parameters, "content-type"),

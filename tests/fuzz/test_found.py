@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from fuzz.letters import JOB, answer_to, check_answer
-from hotdesk.config import load
+from hotdesk.config import ConfigMistakes, load
 from hotdesk.config.layers import lines_of
 from hotdesk.desks import Claim, Delivery, JobState, Origin
 from hotdesk.errors import ConfigError, Rejected
@@ -163,6 +163,64 @@ def test_settings_beyond_what_python_reads_are_a_mistake_with_a_name(
     monkeypatch.setenv("HOTDESK_POOL", text.partition("=")[2].strip())
     file.write_text("")
     with pytest.raises(ConfigError, match="pool"):
+        load(file)
+
+
+SECRET = "hunter22"
+PROJECT = "[projects.amelia]\nrepo = 'a'\ncommand = ['a']\n"
+MAIL = f"{PROJECT}[mail]\ndomain = 'desk.example'\nkey = 'env:KEY'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (f"{PROJECT}env = {{ API_KEY = 22002200 }}", "projects.amelia.env.API_KEY"),
+        (f"{PROJECT}env = {{ API_KEY = {{ where = '{SECRET}' }} }}", "projects.amelia.env.API_KEY"),
+        (f"{PROJECT}env = {{ API_KEY = ['{SECRET}'] }}", "projects.amelia.env.API_KEY"),
+        (f"{PROJECT}env = 'API_KEY={SECRET}'", "projects.amelia.env"),
+        (f"{MAIL}relay = 'smtp://me:{SECRET}@relay.example'", "mail.relay"),
+        (f"{PROJECT}mail = '{SECRET}'", "projects.amelia.mail"),
+    ],
+)
+def test_a_mistake_never_repeats_what_may_be_a_secret(text: str, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "hotdesk.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigMistakes) as error:
+        load(file)
+
+    assert [mistake.key for mistake in error.value.mistakes] == [key]
+    assert SECRET not in str(error.value)
+    assert "22002200" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (r'data_dir = "a\u0000b"', "data_dir"),
+        (r'projects.a.command = ["a", "\u0000"]', "projects.a.command"),
+        (r'projects.a.env = { A = "\u0000" }', "projects.a.env.A"),
+        (r'pool.pinned = [{ desk = "\u0000" }]', "pool.pinned"),
+    ],
+)
+def test_a_setting_that_no_program_could_be_given_is_a_mistake(
+    text: str, key: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "hotdesk.toml"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError, match="NUL") as error:
+        load(file)
+
+    assert error.value.key == key
+
+
+@pytest.mark.parametrize("field", ["{branch:>9999999999}", "{branch!r}", "{branch:{user}}"])
+def test_a_preview_has_names_in_it_and_no_instructions(field: str, tmp_path: Path) -> None:
+    file = tmp_path / "hotdesk.toml"
+    file.write_text(f"{PROJECT}preview = 'https://{field}'")
+
+    with pytest.raises(ConfigMistakes, match=r"projects\.amelia\.preview: .* is none of"):
         load(file)
 
 

@@ -32,7 +32,7 @@ class Layers:
         """Lay the TOML file at *path* over the rest.
 
         Raises:
-            ConfigError: It cannot be read, or is not TOML.
+            ConfigError: It cannot be read, is not TOML, or holds a NUL.
         """
         try:
             text = path.read_text(encoding="utf-8")
@@ -63,7 +63,13 @@ class Layers:
         self.put(key, value, origin)
 
     def put(self, key: Key, value: object, origin: str) -> None:
-        """Lay one setting over the rest."""
+        """Lay one setting over the rest.
+
+        Raises:
+            ConfigError: It holds a NUL: no path, program or variable can.
+        """
+        if any("\0" in text for text in (*key, *_texts(value))):
+            raise ConfigError(dotted(key), f"holds a NUL character, in {origin}", "leave it out")
         table = self.tree
         for part in key[:-1]:
             if not isinstance(table.get(part), dict):
@@ -110,3 +116,15 @@ def _leaves(tree: Mapping[str, object], at: Key = ()) -> Iterator[tuple[Key, obj
             yield from _leaves(value, (*at, name))
         else:
             yield (*at, name), value
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value:
+                yield from _texts(each)
+        case dict():
+            for key, each in value.items():
+                yield from (key, *_texts(each))

@@ -40,7 +40,8 @@ def _mistake(error: ErrorDetails, origin: Callable[[Key], str]) -> ConfigError:
             return ConfigError(name, "is missing")
         case "hidden":
             return ConfigError(name, f"{error['msg']}{where}")
-    return ConfigError(name, f"{_problem(error['msg'])}, found {_found(error['input'])}{where}")
+    found = _found(error["input"], is_table_due=error["type"] in ("dict_type", "model_type"))
+    return ConfigError(name, f"{_problem(error['msg'])}, found {found}{where}")
 
 
 def _problem(message: str) -> str:
@@ -59,8 +60,10 @@ def _similar(key: Key) -> str:
     return f"did you mean {[*namesake, *close][0]}?" if namesake or close else ""
 
 
-def _found(value: object) -> str:
+def _found(value: object, *, is_table_due: bool) -> str:
     match value:
+        case str() if is_table_due:
+            return "a text"  # Which may be a secret that belongs into the table.
         case dict() | BaseModel():
             return "a table"
         case list() | tuple():

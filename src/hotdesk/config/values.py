@@ -59,7 +59,12 @@ def _secret(value: object) -> object:
 
 
 def _text_or_secret(value: object) -> object:
-    return _secret(value) if isinstance(value, str) and _REFERENCE.fullmatch(value) else value
+    if isinstance(value, str):
+        return _secret(value) if _REFERENCE.fullmatch(value) else value
+    if isinstance(value, SecretRef):
+        return value
+    # It may be a secret, as a number that stands without quotes.
+    raise wrong("should be a text", is_hidden=True)
 
 
 def _number(value: object) -> object:
@@ -123,7 +128,11 @@ def _author(value: str) -> str:
 
 def _preview(value: str) -> str:
     try:
-        fields = {field for _, field, _, _ in string.Formatter().parse(value) if field is not None}
+        fields = {
+            f"{field}:{how}" if how or conversion else field
+            for _, field, how, conversion in string.Formatter().parse(value)
+            if field is not None
+        }
     except ValueError:
         fields = {""}
     if unknown := sorted(fields - set(PREVIEW_FIELDS)):
