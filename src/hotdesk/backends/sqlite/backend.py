@@ -3,12 +3,14 @@
 import math
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from hotdesk.backends.sqlite import asking, claiming, running, submitting, sweeping
 from hotdesk.backends.sqlite.bell import Bell, SocketBell
 from hotdesk.backends.sqlite.file import DatabaseFile, Transaction, from_us
 from hotdesk.backends.sqlite.records import SqliteRecords
+from hotdesk.backends.sqlite.submissions import Submissions
 from hotdesk.desks import (
     Claim,
     Delivery,
@@ -47,6 +49,9 @@ class SqliteBackend(SqliteRecords):
         super().__init__(DatabaseFile(path, clock), bell or SocketBell(path))
         self._limits = limits or Limits()
         self._done: dict[str, int] = {}
+        self._submissions = Submissions(
+            self._write, partial(submitting.submit, limits=self._limits)
+        )
 
     async def register(self, card: WorkerCard, *, now: datetime) -> None:
         """Make a worker known and reachable."""
@@ -77,8 +82,8 @@ class SqliteBackend(SqliteRecords):
             self._bell.close(worker_id)
 
     async def submit(self, jobs: Sequence[NewJob], *, now: datetime) -> list[Job]:
-        """Announce, ask and send in one commit."""
-        return await self._write(lambda tx: submitting.submit(tx, jobs, self._limits), now)
+        """Announce, ask and send in one commit, together with others that come at once."""
+        return await self._submissions.add(jobs, now)
 
     async def claim(
         self, worker_id: str, *, wait: timedelta, lease: timedelta, now: datetime

@@ -68,9 +68,13 @@ class Transaction:
 
     def __init__(self, execute: Callable[..., sqlite3.Cursor], now: datetime) -> None:
         self._execute = execute
+        self.rings: Rings = []
+        self.set_now(now)
+
+    def set_now(self, now: datetime) -> None:
+        """Let what follows happen at *now*."""
         self.now = now
         self.at = to_us(now)
-        self.rings: Rings = []
 
     def run(self, name: str, **values: Value) -> int:
         """Execute the statement *name*; return how many rows it changed."""
