@@ -6,16 +6,14 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 READY := .venv/ready
 # mypy refuses folders without a Python file.
-CODE := $(foreach folder,src tests tools examples benchmarks fuzz,$(if \
+CODE := $(foreach folder,src tests tools examples benchmarks chaos fuzz,$(if \
 	$(wildcard $(folder)/*.py $(folder)/*/*.py),$(folder)))
 # Arguments for the program behind a target: make test ARGS="-k claim"
 ARGS ?=
-# How long each target of the fuzzer is tried.
-TIME ?= 60s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix simulate model fuzz bench docs setup pins clean style types test-packages
+.PHONY: help demo test check fix simulate model chaos fuzz bench docs setup pins clean style types test-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
@@ -42,6 +40,12 @@ simulate: $(READY) ## run the whole system in virtual time: SEED=… for one see
 model: $(READY) ## explore the claim protocol in every world, the large ones too; minutes
 	@$(BIN)/python -m hotdesk.model $(ARGS)
 
+chaos: TIME ?= 10m
+chaos: $(READY) ## real processes, killed and frozen and cut off: TIME=10m, SEED=… for one seed
+	@tools/system-packages git:git -- bubblewrap:bwrap libfaketime
+	@$(BIN)/python -m chaos --time $(TIME) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: TIME ?= 60s
 fuzz: $(READY) ## look for inputs that break a promise: TIME=60s for each target, TARGET=… for one
 	@$(PIP) install -qq --require-hashes --only-binary :all: -r fuzz/constraints.txt || { \
 		echo 'atheris has no wheel for this Python and machine: docs/fuzzing.md' >&2; exit 1; }
@@ -69,7 +73,7 @@ pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes ne
 clean: ## remove what the other targets made
 	@rm -rf .venv build dist src/hotdesk.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find src tests tools examples benchmarks fuzz -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src tests tools examples benchmarks chaos fuzz -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 style: $(READY)
 	@$(BIN)/ruff format --quiet --check . || { echo 'Not formatted: run make fix' >&2; exit 1; }
@@ -82,7 +86,7 @@ types: $(READY)
 # Tests that need one of the wishes skip, and say so, where it is missing; as root, and so
 # in CI, nothing is missing.
 test-packages:
-	@tools/system-packages git:git -- bubblewrap:bwrap postfix:postfix swaks:swaks \
+	@tools/system-packages git:git -- bubblewrap:bwrap libfaketime postfix:postfix swaks:swaks \
 		libnet-ssleay-perl # For TLS in swaks.
 
 # The stamp is made last, so that an interrupted set-up is done again. Hashes are required:

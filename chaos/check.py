@@ -43,7 +43,11 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the witnesses saw. ``outcomes`` counts how often each job was reported as ended."""
+    """What the witnesses saw.
+
+    ``outcomes`` counts how often each job was reported as ended; ``out_of_order`` are the jobs
+    that began, by the events, before an older one of their desk had ended.
+    """
 
     ledger: Ledger
     runs: Sequence[Run]
@@ -51,6 +55,7 @@ class Evidence:
     branches: Sequence[Branch]
     jobs: Sequence[Job]
     outcomes: Mapping[str, int]
+    out_of_order: Sequence[str] = ()
     stuck: Sequence[str] = ()
     left_behind: Sequence[str] = ()
 
@@ -191,6 +196,9 @@ class Evidence:
 
     def _order(self) -> Iterator[Violation]:
         """Jobs of a chain are not begun before an older one, but by who is stale."""
+        for job_id in self.out_of_order:
+            text = f"by its own events, {job_id} began before an older job of its desk had ended"
+            yield Violation(kind=Kind.ORDER, text=text)
         places: dict[str, int] = {}
         chains: dict[str, str] = {}
         for place, submission in enumerate(self.ledger.submissions):

@@ -30,8 +30,10 @@ from chaos.system import PROJECTS, Ports, System, compose, url_of
 from chaos.trace import Trace, runs_of
 from chaos.traffic import Town, populate
 from hotdesk.clock import SystemClock
+from hotdesk.demo.audit import order_violations
 from hotdesk.demo.deployment import reserved_port
 from hotdesk.demo.mails import HOST
+from hotdesk.events import StoredEvent
 from hotdesk.ports import Backend
 from hotdesk.wiring.connection import client_of, open_backend
 
@@ -197,13 +199,15 @@ class Storm:
                 await anyio.sleep(LOOK_EVERY_SECONDS)
         branches = [each for name in PROJECTS for each in await scene.origins.branches(name)]
         jobs = await town.client.jobs(limit=JOBS_MAX)
+        events = await _events(backend)
         evidence = Evidence(
             ledger=town.ledger,
             runs=runs_of(scene.trace.lines),
             letters=town.relay.letters,
             branches=branches,
             jobs=jobs,
-            outcomes=await _outcomes(backend),
+            outcomes=Counter(event.job_id for event in events if event.kind == "JobEnded"),
+            out_of_order=order_violations(events),
             stuck=self.stuck,
             left_behind=await left_behind(town.system, town.client, len(scene.trace.talking)),
         )
@@ -286,11 +290,10 @@ async def _until_answered(backend: Backend) -> None:
         await anyio.sleep(LOOK_EVERY_SECONDS)
 
 
-async def _outcomes(backend: Backend) -> Counter[str]:
-    """How often each job was reported as ended."""
-    outcomes: Counter[str] = Counter()
-    cursor = ""
-    while events := await backend.events(after=cursor, limit=EVENTS_AT_ONCE):
-        outcomes.update(event.job_id for event in events if event.kind == "JobEnded")
-        cursor = events[-1].cursor
-    return outcomes
+async def _events(backend: Backend) -> list[StoredEvent]:
+    events: list[StoredEvent] = []
+    while more := await backend.events(
+        after=events[-1].cursor if events else "", limit=EVENTS_AT_ONCE
+    ):
+        events += more
+    return events

@@ -109,6 +109,14 @@ def test_a_job_that_is_put_back_goes_behind_the_others() -> None:
     assert order_violations([*begun, *events("JobStarted j1")]) == ["j1"]
 
 
+def test_a_job_that_is_sent_again_goes_behind_the_others() -> None:
+    ended = events("JobSubmitted j1", "JobStarted j1", "JobEnded j1", "JobSubmitted j2")
+    again = [*ended, *events("JobRetried j1")]
+
+    assert order_violations([*again, *events("JobStarted j2")]) == []
+    assert order_violations([*again, *events("JobStarted j1")]) == ["j1"]
+
+
 def test_desks_do_not_wait_for_each_other() -> None:
     seen = [event("JobSubmitted", "j1"), event("JobSubmitted", "j2", desk="amelia#ana")]
 

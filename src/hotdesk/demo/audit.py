@@ -117,7 +117,7 @@ def order_violations(events: Iterable[StoredEvent]) -> list[str]:
     for event in events:
         queue = waiting[event.desk]
         match event.kind:
-            case "JobSubmitted":
+            case "JobSubmitted" | "JobRetried":
                 queue.append(event.job_id)
             case "JobStarted" if queue[:1] != [event.job_id]:
                 found.append(event.job_id)
