@@ -3,9 +3,11 @@
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 import anyio
 import click
@@ -17,7 +19,9 @@ from benchmarks.machine import Machine, Place
 from benchmarks.report import Report
 from benchmarks.sizes import QUICK, Sizes
 from benchmarks.takeover import takeover
-from benchmarks.throughput import throughput
+from benchmarks.throughput import at_once, make_known, throughput
+
+Part = Callable[[Path], Awaitable[list[Figure]]]
 
 REPEATS = 3
 # A table that is cut off at the edge of a terminal, or of a log, is of no use.
@@ -70,24 +74,64 @@ async def measure_until_told_to_end(
 async def measure(places: list[Place], sizes: Sizes, repeats: int) -> Report:
     """Measure everything in each of *places*; each repeat has folders of its own."""
     found: dict[Place, list[Figure]] = {place: [] for place in places}
-    for _ in range(repeats):
-        for place in places:
-            parts: list[Callable[[Path], Awaitable[list[Figure]]]] = [
-                partial(latency, place, sizes=sizes),
-                *(partial(throughput, sizes=sizes, known=known) for known in sizes.known),
-                partial(takeover, sizes=sizes),
-            ]
-            for part in parts:
-                print(".", end="", file=sys.stderr, flush=True)
-                with tempfile.TemporaryDirectory(prefix="hotdesk-", dir=place.folder) as folder:
-                    found[place] += await part(Path(folder))
-    print(file=sys.stderr)
+    progress = Progress()
+    with ExitStack() as kept:
+        # Made once, on the disk that is measured: a million desks take longer than a copy of them.
+        made = {place: Path(kept.enter_context(_folder(place))) for place in places}
+        for place, folder in made.items():
+            for known in sizes.known:
+                progress.tell(place, f"make {known:,} known desks")
+                await make_known(folder / f"{known}.db", known)
+        for repeat in range(1, repeats + 1):
+            for place in places:
+                for what, part in _parts(place, sizes, made[place]):
+                    progress.tell(place, f"repeat {repeat} of {repeats}: {what}")
+                    with _folder(place) as empty:
+                        found[place] += await part(Path(empty))
+    progress.end()
     return Report(
         machine=Machine.this(),
         sizes=sizes,
         repeats=repeats,
         places=[(place, summed_up(figures)) for place, figures in found.items()],
     )
+
+
+def _parts(place: Place, sizes: Sizes, made: Path) -> Iterator[tuple[str, Part]]:
+    """What is measured in one repeat, each in an empty folder."""
+    yield "latency", partial(latency, place, sizes=sizes)
+    for known in sizes.known:
+        file = made / f"{known}.db"
+        yield (
+            f"throughput with {known:,} known desks",
+            partial(throughput, sizes=sizes, known=known, made=file),
+        )
+    yield "submissions at once", partial(at_once, sizes=sizes)
+    yield "takeover", partial(takeover, sizes=sizes)
+
+
+def _folder(place: Place) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="hotdesk-", dir=place.folder)
+
+
+class Progress:
+    """Says on stderr what is being measured, and for how long it has been going on."""
+
+    def __init__(self) -> None:
+        """Count from now."""
+        self._begin = perf_counter()
+
+    def tell(self, place: Place, what: str) -> None:
+        """Something begins."""
+        self._say(f"{place.folder} ({place.file_system}): {what}")
+
+    def end(self) -> None:
+        """Everything was measured."""
+        self._say("done")
+
+    def _say(self, what: str) -> None:
+        seconds = perf_counter() - self._begin
+        print(f"[{seconds:4.0f} s] {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """How many: jobs enqueued and drained in a second, with few and with many known desks."""
 
+import os
+import shutil
 import sqlite3
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +19,8 @@ from hotdesk import Client, NewJob
 RATIO_AIM = 0.3
 # Turns that the reference and we take while jobs are enqueued: a disk's speed drifts.
 TURNS = 20
+# Who submit at the same time in one process: about as many as a busy intake has.
+TASKS = 16
 LOOK_EVERY = 0.05
 
 KNOWN = """
@@ -26,12 +30,23 @@ KNOWN = """
 """
 
 
-async def throughput(folder: Path, sizes: Sizes, known: int) -> list[Figure]:
-    """Measure one repeat with *known* desks in *folder*, an empty one."""
+async def make_known(file: Path, known: int) -> None:
+    """Make a database in which *known* desks have once been served; at *file*, which is new."""
+    async with hotdesk.connect(f"sqlite:///{file}"):
+        connection = sqlite3.connect(file)
+        try:
+            with connection:
+                connection.execute(KNOWN, (known,))
+        finally:
+            connection.close()
+
+
+async def throughput(folder: Path, sizes: Sizes, known: int, made: Path) -> list[Figure]:
+    """Measure one repeat in *folder*, an empty one, on a copy of *made* with *known* desks."""
     figures = []
+    _copy(made, folder / "hotdesk.db")
     with crew(folder) as people, reference(folder) as bare:
         async with hotdesk.connect(people.url) as client:
-            _make_known(folder / "hotdesk.db", known)
             for workers, batch in ((1, 1), (2, sizes.batch)):
                 how = "one by one" if batch == 1 else f"{batch} in a commit"
                 ours, theirs = await _enqueue(client, bare, sizes, known, batch)
@@ -40,6 +55,45 @@ async def throughput(folder: Path, sizes: Sizes, known: int) -> list[Figure]:
                 who = "1 worker" if workers == 1 else f"{workers} workers"
                 figures.append(_figure(f"drain by {who}, {known:,} desks", sizes, ours, theirs))
     return figures
+
+
+async def at_once(folder: Path, sizes: Sizes) -> list[Figure]:
+    """Measure one repeat of many tasks that submit at the same time, in *folder*, an empty one."""
+    each = sizes.at_once // (TASKS * TURNS)
+    ours = theirs = 0.0
+    async with hotdesk.connect(f"sqlite:///{folder / 'hotdesk.db'}") as client:
+
+        async def submit(task: int) -> None:
+            for number in range(each):
+                await client.submit(desk(number * TASKS + task), "none", interrupt="never")
+
+        with reference(folder) as bare:
+            for _ in range(TURNS):
+                theirs += bare.enqueue(each * TASKS)
+                begin = perf_counter()
+                async with anyio.create_task_group() as tasks:
+                    for task in range(TASKS):
+                        tasks.start_soon(submit, task)
+                ours += perf_counter() - begin
+    done = each * TASKS * TURNS
+    return [
+        Figure(
+            name=f"enqueue one by one by {TASKS} tasks at once",
+            value=done / ours,
+            unit="jobs/s",
+            samples=done,
+            reference=done / theirs,
+            ratio_min=RATIO_AIM,
+        )
+    ]
+
+
+def _copy(made: Path, to: Path) -> None:
+    with made.open("rb") as source, to.open("xb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        # Or the disk would still be writing it while we measure.
+        os.fsync(target.fileno())
 
 
 def _figure(name: str, sizes: Sizes, ours: float, theirs: float) -> Figure:
@@ -51,16 +105,6 @@ def _figure(name: str, sizes: Sizes, ours: float, theirs: float) -> Figure:
         reference=theirs,
         ratio_min=RATIO_AIM,
     )
-
-
-def _make_known(file: Path, known: int) -> None:
-    connection = sqlite3.connect(file)
-    try:
-        with connection:
-            connection.execute(KNOWN, (known,))
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
 
 
 def _jobs(client: Client, sizes: Sizes, known: int, numbers: range) -> list[NewJob]:

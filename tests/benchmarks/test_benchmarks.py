@@ -20,7 +20,14 @@ from hotdesk.clock import SystemClock
 
 pytestmark = pytest.mark.anyio
 TINY = replace(
-    QUICK, jobs=100, desks=10, known=(10, 2000), latencies=3, takeovers=1, replacements=1
+    QUICK,
+    jobs=100,
+    desks=10,
+    known=(10, 2000),
+    at_once=320,
+    latencies=3,
+    takeovers=1,
+    replacements=1,
 )
 
 
@@ -46,6 +53,7 @@ async def test_a_small_run_measures_everything_and_cleans_up(tmp_path: Path) -> 
     assert lines["submit to handler start, worker free, p50"]["value"]["median"] > 0
     assert lines["interrupt to context.interrupted, p99"]["samples"] == TINY.latencies
     assert lines["drain by 2 workers, 2,000 desks"]["ratio"]["median"] > 0
+    assert lines["enqueue one by one by 16 tasks at once"]["samples"] == TINY.at_once
     assert lines["kill -9 to handler start, worker free, longest"]["value"]["median"] > 0
     assert left_in(tmp_path) == []
 
@@ -55,8 +63,8 @@ def test_a_run_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE) as run:
         assert run.stderr is not None
-        # A dot for the part that begins; its processes and files are there, or soon will be.
-        run.stderr.read(1)
+        # A line for what begins; its processes and files are there, or soon will be.
+        assert b"known desks" in run.stderr.readline()
         while not any(tmp_path.rglob("w-*")):
             assert run.poll() is None, "it ended by itself"
 
