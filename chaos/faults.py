@@ -123,9 +123,9 @@ class KillWorker(_WorkerFault):
     async def strike(self, dice: Random) -> str:
         """Kill, and wait until its job goes on."""
         found, job_id, generation = await self._victim(dice)
-        for service in self._town.system.free:
-            if service.pid == found.pid:
-                service.tell(signal.SIGKILL)
+        for each in self._town.system.free:
+            if each.pid == found.pid:
+                each.tell(signal.SIGKILL)
         found.kill()
         return f"{found.worker_id}: {await self._until_moved_on(job_id, generation)}"
 
@@ -164,8 +164,8 @@ class KillSystem(Fault):
         """Kill; it is started again by whoever keeps it running."""
         is_all = dice.random() < 0.5
         workers = processes.workers(self._town.system.folder) if is_all else []
-        for service in self._town.system.services if is_all else [self._town.system.up]:
-            service.tell(signal.SIGKILL)
+        for each in self._town.system.supervisors if is_all else [self._town.system.up]:
+            each.tell(signal.SIGKILL)
         for worker in workers:
             worker.kill()
         what = f"with {len(workers)} workers" if is_all else "alone"

@@ -25,7 +25,7 @@ from chaos.origins import Origins
 from chaos.progress import Progress
 from chaos.relay import MoodyRelay
 from chaos.report import Report
-from chaos.service import Service
+from chaos.supervisor import Supervisor
 from chaos.system import PROJECTS, Ports, System, compose, url_of
 from chaos.trace import Trace, runs_of
 from chaos.traffic import Town, populate
@@ -120,7 +120,7 @@ class Storm:
 
     async def _live(self, scene: Scene, backend: Backend) -> None:
         system = scene.town.system
-        async with _running(system) as services:
+        async with _running(system) as keeping:
             await self._expect("hotdesk up takes mail", START_SECONDS_MAX, _until_listening(system))
             async with anyio.create_task_group() as people:
                 populate(scene.town, people)
@@ -135,8 +135,8 @@ class Storm:
                 self.tell("calm", "the night passes, so that answers are tried again")
                 for clock in system.clocks:
                     clock.set(NIGHT_SECONDS)
-                for service in system.services:
-                    services.start_soon(service.run)
+                for each in system.supervisors:
+                    keeping.start_soon(each.run)
             await self._expect(
                 "every answer was sent", ANSWERS_SECONDS_MAX, _until_answered(backend)
             )
@@ -151,15 +151,15 @@ class Storm:
 
     async def _stop(self, system: System) -> None:
         async with anyio.create_task_group() as tasks:
-            for service in system.services:
-                tasks.start_soon(self._stop_one, service)
+            for each in system.supervisors:
+                tasks.start_soon(self._stop_one, each)
 
-    async def _stop_one(self, service: Service) -> None:
-        status = await service.stop()
+    async def _stop_one(self, one: Supervisor) -> None:
+        status = await one.stop()
         if status:
-            self.stuck.append(f"{service.name} ended with status {status} when it was asked to")
+            self.stuck.append(f"{one.name} ended with status {status} when it was asked to")
         elif status is None:
-            self.stuck.append(f"{service.name} did not end when it was asked to")
+            self.stuck.append(f"{one.name} did not end when it was asked to")
 
     # ------------------------------------------------------------------------- faults
 
@@ -231,9 +231,9 @@ class Storm:
             answers=len(evidence.letters) - evidence.repeated_answers,
             repeated_answers=evidence.repeated_answers,
             fell_over=_counts(
-                f"{service.name} with status {status}"
-                for service in town.system.services
-                for status in service.fell_over
+                f"{each.name} with status {status}"
+                for each in town.system.supervisors
+                for status in each.fell_over
             ),
             notes=self.notes,
             violations=violations,
@@ -245,11 +245,11 @@ class Storm:
 @asynccontextmanager
 async def _running(system: System) -> AsyncIterator[TaskGroup]:
     """Keep everything running that was started; it has ended when the block has."""
-    async with anyio.create_task_group() as services:
-        for service in system.services:
-            services.start_soon(service.run)
-        yield services
-        services.cancel_scope.cancel()
+    async with anyio.create_task_group() as keeping:
+        for each in system.supervisors:
+            keeping.start_soon(each.run)
+        yield keeping
+        keeping.cancel_scope.cancel()
 
 
 def _counts(things: Iterable[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import chaos.agent
 from chaos.clocks import WallClock, library
 from chaos.origins import Origins
-from chaos.service import Service
+from chaos.supervisor import Supervisor
 from hotdesk.confinement import find_confinement
 from hotdesk.demo import program
 from hotdesk.demo.deployment import DOMAIN, environment, toml
@@ -47,18 +47,18 @@ class System:
     folder: Path
     store: Path
     ports: Ports
-    up: Service
-    free: Sequence[Service]
+    up: Supervisor
+    free: Sequence[Supervisor]
 
     @property
-    def services(self) -> Sequence[Service]:
+    def supervisors(self) -> Sequence[Supervisor]:
         """All that is kept running."""
         return [self.up, *self.free]
 
     @property
     def clocks(self) -> Sequence[WallClock]:
         """Every clock that can be set; none without libfaketime."""
-        return [each.clock for each in self.services if each.clock.preload]
+        return [each.clock for each in self.supervisors if each.clock.preload]
 
     @property
     def url(self) -> str:
@@ -90,13 +90,13 @@ def compose(folder: Path, store: Path, origins: Origins, ports: Ports) -> System
         clocks[name] = WallClock(folder / f"{name}.clock", preload)
         clocks[name].prepare()
 
-    def service(name: str) -> Service:
+    def supervisor(name: str) -> Supervisor:
         def command(start: int) -> list[str]:
             if name == "up":
                 return ["--config", str(config), "up"]
             return ["--config", str(config), "worker", "run", "--id", f"{name}.{start}"]
 
-        return Service(
+        return Supervisor(
             name,
             command,
             folder=folder,
@@ -104,7 +104,7 @@ def compose(folder: Path, store: Path, origins: Origins, ports: Ports) -> System
             clock=clocks[name],
         )
 
-    up, *free = map(service, clocks)
+    up, *free = map(supervisor, clocks)
     return System(folder=folder, store=store, ports=ports, up=up, free=free)
 
 

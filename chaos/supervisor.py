@@ -17,7 +17,7 @@ STOP_SECONDS_MAX = 120
 KILL_SECONDS_MAX = 20
 
 
-class Service:
+class Supervisor:
     """One ``hotdesk`` command in the folder of the run, restarted whenever it ends."""
 
     def __init__(
