@@ -65,6 +65,7 @@ JOB = Job(
 )
 
 _HEADER_LINE = re.compile(rb"[A-Za-z-]+: [ -~]*|[ ][ -~]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FIELDS = (
     "From To Reply-To Subject Date Message-ID In-Reply-To References Auto-Submitted "
     "X-Auto-Response-Suppress X-Hotdesk-Job Content-Type Content-Transfer-Encoding MIME-Version"
@@ -136,7 +137,7 @@ def hypertext(data: bytes) -> None:
 
 def fields(data: bytes) -> None:
     """Every reader of a header field takes what it can use, and leaves the rest."""
-    value = data.strip()
+    value = data.strip(b" \t")
     headers = Headers(tuple((name, value) for name in ("from", "references", "content-type")))
     try:
         sender = sender_of(headers)
@@ -166,7 +167,7 @@ def address(data: bytes) -> None:
     mailbox = parse_address(text)
     if mailbox is not None:
         assert parse_address(mailbox.address) == mailbox
-        assert re.fullmatch(r"[!-~]+@[a-z0-9.-]+", mailbox.address)
+        assert re.fullmatch(r"[!-~]{1,64}@[a-z0-9.-]{1,253}", mailbox.address)
         assert getaddresses([mailbox.address]) == [("", mailbox.address)]
     try:
         recipient = parse_recipient(text, domain=DOMAIN)
@@ -192,7 +193,7 @@ def check_letter(letter: Letter) -> None:
     texts = [letter.message_id, letter.subject, letter.text, letter.new_text, letter.sender.name]
     for text in (*texts, *letter.references, *letter.in_reply_to):
         text.encode("utf-8")
-        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
+        assert not _CONTROLS.search(text)
     for line in (letter.subject, letter.sender.name):
         assert line.isprintable() or not line
     for each in (letter.message_id, *letter.references, *letter.in_reply_to):
@@ -241,6 +242,8 @@ def check_answer(raw: bytes, *, recipient: str) -> None:
     names = seen.keys()
     assert [name for name in _FIELDS if name in names or name not in _MAY_BE_MISSING] == names
     assert [each.addr_spec for each in seen["To"].addresses] == [recipient]
+    assert str(seen["Subject"]).isprintable()
+    assert not _CONTROLS.search(seen.get_content().replace("\r\n", "\n"))
     letter = parse_mail(raw, return_path=ADDRESS)
     assert letter.message_id == ANSWER_ID
     assert letter.sender.address == ADDRESS

@@ -22,6 +22,7 @@ from hotdesk.mail.hypertext import html_to_text
 from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.parse import parse_mail, safe_file_name
 from hotdesk.mail.quoted import new_text
+from hotdesk.mail.rejection import MailRejected
 from hotdesk.ports import Context
 from hotdesk.runners.jobfile import description
 from hotdesk.workspaces.commits import Stamp
@@ -55,6 +56,13 @@ def test_an_encoded_word_is_no_sender_and_stops_no_other_answer(local: str) -> N
     assert parse_address(sender) is None
     with pytest.raises(Rejected, match="no sender to answer"):
         answer_to(replace(JOB, origin=Origin(sender=sender)), JobState.SUCCEEDED)
+
+
+@pytest.mark.parametrize("blank", [b"\x1e", b"\x0b", b"\x0c", b"\xc2\x85", b"\xc2\xa0"])
+def test_what_others_take_for_a_part_of_the_address_is_not_taken_off_it(blank: bytes) -> None:
+    for field in (blank + b"anna@example.org", b"anna@example.org" + blank):
+        with pytest.raises(MailRejected):
+            parse_mail(a_mail(From=field))
 
 
 @pytest.mark.parametrize(

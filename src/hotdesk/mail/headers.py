@@ -96,7 +96,7 @@ def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
         at = behind
     if len(fields) > FIELDS_MAX:
         raise MailRejected("there are too many headers; please send a new mail")
-    return Headers(tuple((name, b"".join(lines).strip()) for name, lines in fields)), at
+    return Headers(tuple((name, b"".join(lines).strip(b" \t")) for name, lines in fields)), at
 
 
 def message_ids(raw: bytes) -> tuple[str, ...]:

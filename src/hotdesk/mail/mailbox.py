@@ -44,7 +44,8 @@ def sender_of(headers: Headers) -> Mailbox:
     if len(values[0]) > FIELD_BYTES_MAX:
         raise MailRejected("the From field is too long")
     # Encoded words are decoded after the address is found: an encoded "<" is no bracket.
-    raw = values[0].decode("utf-8", "replace").strip()
+    # Nor is anything but a space taken from its ends: to others it is part of the address.
+    raw = values[0].decode("utf-8", "replace").strip(" \t")
     given, address = "", raw
     if match := _WITH_NAME.fullmatch(raw):
         given, address = _QUOTED_PAIR.sub(r"\1", match[1] or match[2] or ""), match[3]
