@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from hotdesk.client import Client
+from hotdesk.desks import Desk
 from hotdesk.errors import Unavailable
 
 PAUSE_SECONDS = 0.5
@@ -15,9 +16,9 @@ PAUSE_SECONDS = 0.5
 
 @dataclass(slots=True)
 class Progress:
-    """The jobs that have no outcome yet, by the events."""
+    """The jobs that have no outcome yet, by the events, with the keys of their desks."""
 
-    open_jobs: dict[str, None] = field(default_factory=dict)
+    open_jobs: dict[str, str] = field(default_factory=dict)
     ended: int = 0
     takeovers: int = 0
     _cursor: str = ""
@@ -31,7 +32,7 @@ class Progress:
                     self._cursor = event.cursor
                     match event.kind:
                         case "JobSubmitted" | "JobRetried":
-                            self.open_jobs[event.job_id] = None
+                            self.open_jobs[event.job_id] = event.desk
                         case "JobEnded":
                             self.open_jobs.pop(event.job_id, None)
                             self.ended += 1
@@ -41,6 +42,10 @@ class Progress:
                     self._came = anyio.Event()
             except Unavailable:
                 await anyio.sleep(PAUSE_SECONDS)
+
+    def waiting_at(self, desk: Desk) -> int:
+        """Return how many jobs of a desk have no outcome."""
+        return sum(key == desk.key for key in self.open_jobs.values())
 
     async def until_one_more_ends(self) -> None:
         """Return once a job has ended after this call."""

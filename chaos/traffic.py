@@ -26,7 +26,7 @@ from chaos.system import PEOPLE, PROJECTS, System
 from hotdesk.client import Client
 from hotdesk.demo.deployment import DOMAIN
 from hotdesk.demo.mails import Person, send
-from hotdesk.desks import JobState
+from hotdesk.desks import Desk, JobState
 from hotdesk.errors import NotAllowed, NotFound, Unavailable
 
 T = TypeVar("T")
@@ -38,6 +38,7 @@ PERMANENT = 500
 # How agents behave, and how often.
 MANNERS = {"plain": 70, "fails": 8, "cannot": 3, "hopeless": 1, "deaf": 6, "child": 6}
 CHAINS = ("chain-one", "chain-two")
+CHAIN_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +139,11 @@ async def _post(town: Town, mail: EmailMessage, project: str, user: str) -> None
 async def _chain(town: Town, chain: str) -> None:
     """Submit jobs that interrupt nothing; they come one after the other."""
     dice = town.dice(chain)
+    desk = Desk("cedar", chain)
     while await _is_open(town, dice, pause=1.5):
-        for _ in range(dice.randint(1, 4)):
+        for _ in range(dice.randint(1, CHAIN_MAX) - town.progress.waiting_at(desk)):
             text = instruction(town, dice, work_seconds_max=2.0)
-            await _submit(town, f"cedar/{chain}", text, "never", dice, chain=chain)
+            await _submit(town, str(desk), text, "never", dice, chain=chain)
 
 
 async def _program(town: Town) -> None:
