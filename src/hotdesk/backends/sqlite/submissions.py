@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from hotdesk.backends.sqlite.file import Transaction
 from hotdesk.desks import Job, NewJob
@@ -46,28 +47,32 @@ class Submissions:
         """``submit`` makes the jobs of one submission durable within a transaction."""
         self._write = write
         self._submit = submit
-        self._lock = anyio.Lock()
         self._waiting: list[_Submission] = []
+        # Set when the commit under way, if there is one, is over.
+        self._committed: anyio.Event | None = None
 
     async def add(self, jobs: Sequence[NewJob], now: datetime) -> list[Job]:
         """Submit *jobs* as of *now*; they are durable on return."""
         mine = _Submission(jobs, now)
         self._waiting.append(mine)
         try:
-            # Even a lock that is free lets the other tasks run once.
-            async with self._lock:
-                if mine.answer is None:
+            # The other tasks run once: those that submit as well are taken along.
+            await anyio.lowlevel.checkpoint()
+            while mine.answer is None:
+                if self._committed is None:
                     await self._commit_first()
+                else:
+                    await self._committed.wait()
         finally:
-            if mine in self._waiting:
+            if mine.answer is None:
                 self._waiting.remove(mine)
-        assert mine.answer is not None, "its turn came, and it was among the first"
         if isinstance(mine.answer, HotdeskError):
             raise mine.answer
         return mine.answer
 
     async def _commit_first(self) -> None:
         first, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+        self._committed = anyio.Event()
         try:
             await self._commit(first)
         except Rejected:
@@ -78,8 +83,10 @@ class Submissions:
             for each in first:
                 each.answer = error
         finally:
-            # Only a cancelled one leaves any: the next task in turn commits them.
+            # Only a cancelled one leaves any: another task commits them.
             self._waiting = [each for each in first if each.answer is None] + self._waiting
+            self._committed.set()
+            self._committed = None
 
     async def _commit_alone(self, submission: _Submission) -> None:
         try:
