@@ -103,7 +103,9 @@ TARGETS = {
         check=letters.mail, seeds=(MAIL,), words=(*MAIL_WORDS, *HEADER_WORDS, *HTML_WORDS)
     ),
     "answer": Target(
-        check=letters.answer, seeds=(ANSWER,), words=(letters.SEPARATOR, *HEADER_WORDS)
+        check=letters.answer,
+        seeds=(ANSWER,),
+        words=(letters.SEPARATOR, b"\x1b[2J", b"\x07", *HEADER_WORDS),
     ),
     "reply": Target(check=letters.reply, seeds=(REPLY,), words=tuple(REPLY_WORDS)),
     "hypertext": Target(check=letters.hypertext, seeds=(HTML,), words=tuple(HTML_WORDS)),
