@@ -210,7 +210,9 @@ async def test_what_was_not_used_for_long_is_tidied_away_a_few_at_a_time(
 
     async def tidy() -> int:
         since = NOW + timedelta(days=1)
-        return await workspaces.tidy(unused_since=since, keep={("amelia#zoe", 5)}, rooms_max=3)
+        return await workspaces.tidy(
+            unused_since=since, keep={("amelia#zoe", 5)}, now=later, rooms_max=3
+        )
 
     assert [await tidy(), await tidy(), await tidy()] == [3, 1, 0]
     assert not any(room.clone.exists() or room.state.exists() for room in rooms)
@@ -224,7 +226,7 @@ async def test_opening_a_thread_again_keeps_it_from_being_tidied_away(
     workspace = await open_workspace()
     await workspaces.open(DESK, "t1", 1, job_id="j", now=NOW + timedelta(days=5))
 
-    removed = await workspaces.tidy(unused_since=NOW + timedelta(days=1), keep=())
+    removed = await workspaces.tidy(unused_since=NOW + timedelta(days=1), keep=(), now=NOW)
 
     assert removed == 0
     assert workspace.path.exists()
@@ -238,7 +240,7 @@ async def test_what_a_crash_left_in_the_trash_is_emptied(
     (trash / "left/deep").mkdir(parents=True)
     (trash / "file").write_text("x")
 
-    await workspaces.tidy(unused_since=NOW, keep=())
+    await workspaces.tidy(unused_since=NOW, keep=(), now=NOW)
 
     assert not list(trash.iterdir())
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -147,7 +149,7 @@ async def test_packs_are_joined_when_there_are_many_and_nothing_is_thrown_away(
         origin.person_pushes({"x": f"{number}\n"})
         await workspace.mirror.fetch()
 
-    await many.tidy(unused_since=NOW, keep=())
+    await many.tidy(unused_since=NOW, keep=(), now=NOW)
 
     mirror = workspace.mirror.path
     assert len([*mirror.glob("objects/pack/*.pack")]) == 1
@@ -164,10 +166,35 @@ async def test_kept_commits_are_forgotten_when_they_are_old(
     await workspace.mirror.keep("refs/hotdesk/kept/old", origin.head("main"))
     await workspace.mirror.keep("refs/hotdesk/kept/new", commit.id)
 
-    await workspaces.tidy(unused_since=NOW, keep=())
+    await workspaces.tidy(unused_since=NOW, keep=(), now=NOW)
 
     kept = git("for-each-ref", "--format=%(refname)", "refs/hotdesk", at=workspace.mirror.path)
     assert kept == "refs/hotdesk/kept/new"
+
+
+async def test_what_a_killed_git_left_in_the_mirror_does_not_stay(
+    origin: BareOrigin, workspaces: Workspaces, open_workspace: Opens
+) -> None:
+    mirror = (await open_workspace()).mirror
+    objects = mirror.path / "objects"
+    (objects / "17").mkdir(exist_ok=True)
+    left = [objects / "pack/tmp_pack_x", objects / "17/tmp_obj_x", objects / "pack/.tmp-1-pack-x"]
+    # git waits for nobody: as long as the lock is there, each fetch of this branch fails.
+    left += [mirror.path / "refs/remotes/origin/main.lock", mirror.path / "packed-refs.lock"]
+    fresh = objects / "pack/tmp_pack_y"
+    for path in [*left, fresh]:
+        path.touch()
+        os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    later = NOW + timedelta(hours=1)
+    os.utime(fresh, (later.timestamp(), later.timestamp()))
+
+    await workspaces.tidy(unused_since=NOW, keep=(), now=later)
+
+    assert not any(path.exists() for path in left)
+    assert fresh.exists()
+    origin.person_pushes({"x": "1"})
+    await mirror.fetch()
+    assert await mirror.head("main") == origin.head("main")
 
 
 @contextmanager

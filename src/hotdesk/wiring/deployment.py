@@ -120,8 +120,10 @@ async def tidy(config: Config, backend: Backend, workspaces: Workspaces) -> None
     """Remove workspaces that nobody has used for as long as ended jobs are kept."""
     if config.projects:
         served = await backend.desks(limit=SERVED_MAX)
+        now = SystemClock().now()
         await workspaces.tidy(
-            unused_since=SystemClock().now() - config.limits.retention,
+            unused_since=now - config.limits.retention,
+            now=now,
             keep={(each.desk.key, each.generation) for each in served if each.owner},
         )
 

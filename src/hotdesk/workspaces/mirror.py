@@ -32,6 +32,8 @@ _HEAD_NAMES = "ref: refs/heads/"
 _LOCK_POLL_SECONDS = 0.02
 _PACKS_MAX = 50
 _LOOSE_MAX = 6700  # What git's own gc.auto takes as its bound.
+# What git calls the files that it is still writing.
+_UNFINISHED = ("*.lock", "refs/**/*.lock", "objects/*/tmp_*", "objects/pack/.tmp-*")
 
 # Content is never converted: no line endings, no keywords, no encodings, and no filter even
 # if one were configured. This file has the last word over those in the repository.
@@ -213,10 +215,16 @@ class Mirror:
         lines = "".join(f"delete {ref}\n" for ref in refs)
         await self.git.run("update-ref", "--stdin", at=self.place, stdin=lines.encode())
 
-    async def tidy(self, *, kept_since: datetime) -> None:
-        """Forget kept commits from before *kept_since*, and join packs when there are many."""
+    async def tidy(self, *, kept_since: datetime, now: datetime) -> None:
+        """Forget kept commits from before *kept_since*, and join packs when there are many.
+
+        Remove what a git left that was killed: half a pack takes space, and a lock keeps
+        every later git from its branch.
+        """
         if not self.path.exists():
             return
+        # Older than any git of ours can be: each is ended after its long time.
+        await to_thread.run_sync(self._remove_abandoned, now - 2 * self.git.long_time)
         form = "--format=%(committerdate:unix) %(refname)"
         said = await self.git.run("for-each-ref", form, "refs/hotdesk/kept/", at=self.place)
         kept = [line.partition(" ") for line in said.text.splitlines()]
@@ -229,6 +237,13 @@ class Mirror:
             async with self._locked():
                 # -k: what no ref holds may be borrowed by a clone.
                 await self.git.run("repack", "-a", "-d", "-k", "-q", at=self.place, is_long=True)
+
+    def _remove_abandoned(self, since: datetime) -> None:
+        for pattern in _UNFINISHED:
+            for path in self.path.glob(pattern):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < since.timestamp():
+                        path.unlink()
 
     async def _default_branch(self, *, ask: bool) -> str:
         """Return what the origin's HEAD names, or named when it was asked last."""

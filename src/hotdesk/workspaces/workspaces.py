@@ -165,6 +165,7 @@ class Workspaces:
         *,
         unused_since: datetime,
         keep: Collection[tuple[str, int]],
+        now: datetime,
         rooms_max: int = 20,
     ) -> int:
         """Remove folders that were not opened after *unused_since*; return how many.
@@ -184,7 +185,7 @@ class Workspaces:
                 removed += await to_thread.run_sync(_discard, room)
             await to_thread.run_sync(removal.empty, Layout.trash(project))
             if project.name in self.repositories:
-                await self._mirror(project.name).tidy(kept_since=unused_since)
+                await self._mirror(project.name).tidy(kept_since=unused_since, now=now)
         return removed
 
     async def _with_mirror(self, desk: Desk, action: Callable[[Mirror], Awaitable[T]]) -> T:
