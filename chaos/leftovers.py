@@ -17,13 +17,28 @@ MIRROR_LOCK = "mirror.lock"  # Held, or not; the file stays.
 
 
 async def left_behind(system: System, client: Client, talking: int) -> list[str]:
-    """Return it in sentences; *talking* is how many agents are still connected."""
+    """Return it in sentences; *talking* is how many agents are still connected.
+
+    What a killed git left is the sweep's to remove, but not before no git could still be at
+    work on it: that can only be seen when the clocks were set ahead.
+    """
     return [
         *await _record(client),
         *_processes(system.folder),
         *([f"{talking} agents are still there"] if talking else []),
         *await _rooms(system.data, client),
         *_files(system),
+        *(f"a temporary file: {path}" for path in temporary(system) if system.clocks),
+    ]
+
+
+def temporary(system: System) -> list[Path]:
+    """Return the files that were on their way to be something else."""
+    return [
+        each.relative_to(system.data)
+        for pattern in TEMPORARY
+        for each in system.data.rglob(pattern)
+        if "clones" not in each.parts and each.name != MIRROR_LOCK
     ]
 
 
@@ -71,7 +86,3 @@ def _files(system: System) -> Iterator[str]:
     for bell in system.store.glob("hotdesk.db-bell/w-*"):
         if bell.is_socket():
             yield f"a bell that nobody hears: {bell.name}"
-    for pattern in TEMPORARY:
-        for each in system.data.rglob(pattern):
-            if "clones" not in each.parts and each.name != MIRROR_LOCK:
-                yield f"a temporary file: {each.relative_to(system.data)}"

@@ -20,7 +20,7 @@ from chaos.clocks import library
 from chaos.disk import Disk, small_disk
 from chaos.faults import LANES, Fault, NothingToStrike, Scene
 from chaos.ledger import Ledger
-from chaos.leftovers import left_behind
+from chaos.leftovers import left_behind, temporary
 from chaos.origins import Origins
 from chaos.progress import Progress
 from chaos.relay import MoodyRelay
@@ -130,9 +130,9 @@ class Storm:
             await self._expect(
                 "every job has ended", SETTLE_SECONDS_MAX, scene.town.progress.until_open(0)
             )
-            if system.clocks and await _owed(backend):
+            if system.clocks:
                 await self._stop(system)
-                self.tell("calm", "the night passes, so that answers are tried again")
+                self.tell("calm", "the night passes: answers are tried again, and it is swept")
                 for clock in system.clocks:
                     clock.set(NIGHT_SECONDS)
                 for each in system.supervisors:
@@ -140,6 +140,10 @@ class Storm:
             await self._expect(
                 "every answer was sent", ANSWERS_SECONDS_MAX, _until_answered(backend)
             )
+            if system.clocks:
+                await self._expect(
+                    "what was killed half-way is swept up", SETTLE_SECONDS_MAX, _until_swept(system)
+                )
             await self._stop(system)
 
     async def _expect(self, what: str, seconds_max: float, happens: Awaitable[object]) -> None:
@@ -287,6 +291,11 @@ async def _owed(backend: Backend) -> bool:
 
 async def _until_answered(backend: Backend) -> None:
     while await _owed(backend):
+        await anyio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _until_swept(system: System) -> None:
+    while temporary(system):
         await anyio.sleep(LOOK_EVERY_SECONDS)
 
 
