@@ -103,16 +103,13 @@ async def _write(town: Town, project: str, user: str, person: Person) -> None:
 async def _go_on(town: Town, dice: Random, person: Person, mail: EmailMessage, desk: str) -> None:
     """Reply to the answer, if it comes soon."""
     project, _, user = desk.partition("/")
+    answer = None
     with anyio.move_on_after(ANSWER_SECONDS_MAX):
         answer = await town.relay.until(lambda each: each["In-Reply-To"] == mail["Message-ID"])
-        reply = person.writes(
-            str(answer["Reply-To"]),
-            instruction(town, dice),
-            subject=str(answer["Subject"]),
-            answers=answer,
-        )
-        with anyio.CancelScope(shield=True):
-            await _post(town, reply, project, user)
+    if answer is not None:
+        to, subject = str(answer["Reply-To"]), str(answer["Subject"])
+        reply = person.writes(to, instruction(town, dice), subject=subject, answers=answer)
+        await _post(town, reply, project, user)
 
 
 async def _post(town: Town, mail: EmailMessage, project: str, user: str) -> None:
