@@ -15,25 +15,23 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from chaos import processes
-from chaos.check import Evidence
 from chaos.clocks import library
 from chaos.disk import Disk, small_disk
 from chaos.faults import LANES, Fault, NothingToStrike, Scene
+from chaos.gathering import gather
 from chaos.ledger import Ledger
-from chaos.leftovers import left_behind, temporary
+from chaos.leftovers import temporary
 from chaos.origins import Origins
 from chaos.progress import Progress
 from chaos.relay import MoodyRelay
 from chaos.report import Report
 from chaos.supervisor import Supervisor
-from chaos.system import PROJECTS, Ports, System, compose, url_of
-from chaos.trace import Trace, runs_of
+from chaos.system import FREE_WORKERS, POOL_WORKERS, PROJECTS, Ports, System, compose, url_of
+from chaos.trace import Trace
 from chaos.traffic import Town, populate
 from hotdesk.clock import SystemClock
-from hotdesk.demo.audit import order_violations
 from hotdesk.demo.deployment import reserved_port
 from hotdesk.demo.mails import HOST
-from hotdesk.events import StoredEvent
 from hotdesk.ports import Backend
 from hotdesk.wiring.connection import client_of, open_backend
 
@@ -44,8 +42,6 @@ SETTLE_SECONDS_MAX = 300
 ANSWERS_SECONDS_MAX = 900
 NIGHT_SECONDS = 6 * 3600
 LOOK_EVERY_SECONDS = 0.2
-JOBS_MAX = 1_000_000
-EVENTS_AT_ONCE = 1000
 EVER = timedelta(days=30)
 
 Tell = Callable[[str, str], None]
@@ -137,6 +133,10 @@ class Storm:
                     clock.set(NIGHT_SECONDS)
                 for each in system.supervisors:
                     keeping.start_soon(each.run)
+                # Asked to end before it can listen, a process would end by the signal.
+                await self._expect(
+                    "all workers are there again", START_SECONDS_MAX, _until_manned(scene.town)
+                )
             await self._expect(
                 "every answer was sent", ANSWERS_SECONDS_MAX, _until_answered(backend)
             )
@@ -198,23 +198,7 @@ class Storm:
 
     async def _judge(self, scene: Scene, backend: Backend, began: float) -> Report:
         town = scene.town
-        with anyio.move_on_after(LOOK_EVERY_SECONDS * 10):
-            while scene.trace.talking:
-                await anyio.sleep(LOOK_EVERY_SECONDS)
-        branches = [each for name in PROJECTS for each in await scene.origins.branches(name)]
-        jobs = await town.client.jobs(limit=JOBS_MAX)
-        events = await _events(backend)
-        evidence = Evidence(
-            ledger=town.ledger,
-            runs=runs_of(scene.trace.lines),
-            letters=town.relay.letters,
-            branches=branches,
-            jobs=jobs,
-            outcomes=Counter(event.job_id for event in events if event.kind == "JobEnded"),
-            out_of_order=order_violations(events),
-            stuck=self.stuck,
-            left_behind=await left_behind(town.system, town.client, len(scene.trace.talking)),
-        )
+        evidence = await gather(scene, backend, self.stuck)
         violations = evidence.violations()
         if violations:
             # What is on the small disk goes with it.
@@ -222,12 +206,12 @@ class Storm:
         return Report(
             seed=self.seed,
             seconds=anyio.current_time() - began,
-            jobs=len(jobs),
+            jobs=len(evidence.jobs),
             mails=sum(each.is_mail for each in town.ledger.submissions),
             duplicate_deliveries=town.ledger.deliveries.total() - len(town.ledger.deliveries),
             retries=town.ledger.retries.total(),
             cancels=town.ledger.cancels.total(),
-            outcomes=_counts(str(job.state) for job in jobs),
+            outcomes=_counts(str(job.state) for job in evidence.jobs),
             faults=_counts(self.faults.elements()),
             agents=sum(not run.is_child for run in evidence.runs),
             takeovers=town.progress.takeovers,
@@ -284,6 +268,11 @@ async def _until_listening(system: System) -> None:
         await anyio.sleep(LOOK_EVERY_SECONDS)
 
 
+async def _until_manned(town: Town) -> None:
+    while len(await town.client.workers()) < POOL_WORKERS + FREE_WORKERS:
+        await anyio.sleep(LOOK_EVERY_SECONDS)
+
+
 async def _owed(backend: Backend) -> bool:
     """Whether an answer is still to be sent, now or later."""
     return bool(await backend.due_answers(limit=1, now=SystemClock().now() + EVER))
@@ -297,12 +286,3 @@ async def _until_answered(backend: Backend) -> None:
 async def _until_swept(system: System) -> None:
     while temporary(system):
         await anyio.sleep(LOOK_EVERY_SECONDS)
-
-
-async def _events(backend: Backend) -> list[StoredEvent]:
-    events: list[StoredEvent] = []
-    while more := await backend.events(
-        after=events[-1].cursor if events else "", limit=EVENTS_AT_ONCE
-    ):
-        events += more
-    return events

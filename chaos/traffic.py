@@ -173,7 +173,8 @@ async def _command_line(town: Town) -> None:
     while await _is_open(town, dice, pause=12.0):
         job_id = f"cli-{next(town.numbers)}"
         desk = f"{dice.choice(list(PROJECTS))}/{dice.choice(list(PEOPLE))}"
-        words = ["send", "--desk", desk, "--id", job_id, "-m", instruction(town, dice), "--json"]
+        words = ["send", "--desk", desk, "--id", job_id, "-m", instruction(town, dice)]
+        words += ["--json", "--timeout", "30"]
         with anyio.move_on_after(OFFER_SECONDS_MAX) as bound:
             while not await _hotdesk(town, words):
                 await anyio.sleep(0.5)
