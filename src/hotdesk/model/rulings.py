@@ -107,12 +107,16 @@ class Rulings:
         return tuple(
             self.as_entry(state, each)
             for each in state.desk.pending
-            if each.job > send.job and self.is_to_come(state, each)
+            if each.job > send.job and self.is_to_come(state, each, send)
         )
 
-    def is_to_come(self, state: State, entry: Send) -> bool:
-        """Whether an entry may stop or fold another job."""
-        return not self.is_over(state, entry)
+    def is_to_come(self, state: State, entry: Send, send: Send) -> bool:
+        """Whether the job of *entry* may stop *send*: not if it is over, or has had its turn."""
+        has_had_turn = (
+            state.jobs[entry.job].has_run
+            and self.setup.jobs[entry.job].thread != self.setup.jobs[send.job].thread
+        )
+        return not self.is_over(state, entry) and not has_had_turn
 
     def has_newer_run(self, state: State, send: Send) -> bool:
         """Whether a newer job of the thread, one that folds, has run and ended meanwhile."""

@@ -174,11 +174,10 @@ class Trouble(Router, Lasting):
     def repeats(self, state: State) -> Moves:
         """An interrupt is delivered at least once."""
         for place, worker in enumerate(state.workers):
-            if worker.interrupts:
-                first = worker.interrupts[0]
-                twice = worker._replace(interrupts=(first, *worker.interrupts))
+            for message in sorted(set(worker.interrupts)):
+                twice = worker._replace(interrupts=tuple(sorted((message, *worker.interrupts))))
                 yield (
-                    f"the interrupt meant for {first.send} is sent TWICE",
+                    f"the interrupt meant for {message.send} is sent TWICE",
                     self.worker_is(state, place, twice),
                 )
 
@@ -216,6 +215,10 @@ class Trouble(Router, Lasting):
                     if is_call:
                         again = self.worker_is(after, place, untold(worker, done))
                         yield f"{words}; the ANSWER IS LOST", again
+        if state.desk.is_paused:
+            desk = state.desk._replace(is_paused=False, is_asked=False)
+            words = "a person resumes the desk; the ANSWER IS LOST, and nobody is asked"
+            yield words, state._replace(desk=desk)
         for number, job in enumerate(state.jobs):
             if job.at in {At.ANNOUNCE, At.ASK, At.RETRACT}:
                 for words, after in self.workflow[job.at](state, number, job):

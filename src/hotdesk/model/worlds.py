@@ -88,6 +88,11 @@ SMALL = (
         Setup.of("a b", workers=1, replies=1, preemptions=1),
     ),
     _small(
+        "lost answers and pause",
+        "a person who resumes a desk does not come to ask for it",
+        Setup.of("2", pauses=1, replies=1),
+    ),
+    _small(
         "clocks",
         "a clock is ahead, and a desk is taken early",
         Setup.of("2", crashes=1, clocks=1),
@@ -199,8 +204,8 @@ LARGE = (
     ),
     _small(
         "put back, cancelled",
-        "another thread preempts; cancel, freeze and late interrupts",
-        Setup.of("a b", freezes=1, cancels=1, interrupts=1),
+        "another thread preempts; cancel and freeze",
+        Setup.of("a b", freezes=1, cancels=1, preemptions=1),
     ),
     _small("three threads, death", "three threads; a worker dies", Setup.of("a b c", crashes=1)),
     _small(
@@ -268,7 +273,7 @@ MUTANTS = (
     _mutant(interrupting.StaleInterruptObeyed, Setup.of("a b", workers=1, interrupts=1)),
     _mutant(interrupting.OverStillPreempts, Setup.of("a b", crashes=1)),
     _mutant(interrupting.OverStillFolds, Setup.of("a a", workers=1, stops=1)),
-    _mutant(interrupting.EverySendPreempts, Setup.of("a b", workers=1, stalls=1)),
+    _mutant(interrupting.EverySendPreempts, Setup.of("a b", workers=1, stalls=1, interrupts=1)),
     _mutant(interrupting.PreemptionsUnbounded, Setup.of("a b", workers=1)),
     _mutant(interrupting.HandedOnce, Setup.of("a a", workers=1)),
     _mutant(interrupting.CarriedOutOwedAgain, Setup.of("a a a", workers=1, stalls=1)),

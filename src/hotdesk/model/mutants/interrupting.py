@@ -24,7 +24,7 @@ class StaleInterruptObeyed(Protocol):
 class OverStillPreempts(Protocol):
     """Stop for whatever stands in ``pending``, without a look at its job."""
 
-    def is_to_come(self, state: State, entry: Send) -> bool:
+    def is_to_come(self, state: State, entry: Send, send: Send) -> bool:
         """The entry of a job that is over has not been removed yet."""
         return True
 
