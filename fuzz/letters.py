@@ -7,6 +7,7 @@ import email.policy
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses
 
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Origin, Result
@@ -81,6 +82,8 @@ def mail(data: bytes) -> None:
         check_reply(refusal.reply)
         return
     check_letter(letter)
+    seen = BytesHeaderParser(policy=email.policy.compat32).parsebytes(data)
+    check_writer(letter.sender.address, [str(each) for each in seen.get_all("from", [])])
     origin = Origin(
         source="mail",
         sender=letter.sender.address,
@@ -145,9 +148,7 @@ def fields(data: bytes) -> None:
         pass
     else:
         assert len(sender.name) <= NAME_LENGTH_MAX
-        # Another program must not see another writer than the one who was let in.
-        seen = getaddresses([value.decode("utf-8", "replace")])
-        assert {at.lower() for _, at in seen if "@" in at and at.isascii()} <= {sender.address}
+        check_writer(sender.address, [value.decode("utf-8", "replace")])
     for text in (words(value), *headers.parameters("content-type").values()):
         text.encode("utf-8")
         name = safe_file_name(text, otherwise="file")
@@ -179,6 +180,13 @@ def address(data: bytes) -> None:
     found = parse_recipient(thread_address(desk, "t1", domain=DOMAIN, key=KEY), domain=DOMAIN)
     assert found.desk == desk
     assert found.token in ("", thread_token(desk, "t1", key=KEY))
+
+
+def check_writer(sender: str, fields: list[str]) -> None:
+    """Hold a sender to being the one whom another program sees too: the standard library."""
+    seen = [at.lower() for _, at in getaddresses(fields) if "@" in at and at.isascii()]
+    assert len(fields) == 1
+    assert set(seen) <= {sender}
 
 
 def check_reply(line: str) -> None:

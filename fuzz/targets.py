@@ -73,7 +73,18 @@ HEADER_WORDS = [
 ]
 MAIL_WORDS = [
     *(b"From: ", b"Message-ID: ", b"References: ", b"In-Reply-To: ", b"Auto-Submitted: (x) "),
-    *(b"\r\n", b"\r\n\r\n", b"--b\r\n", b"--b--", b"Content-Type: ", b"Date: ", b"Return-Path: "),
+    *(
+        b"\r",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\x0c",
+        b"\rFrom: c@d",
+        b"--b\r\n",
+        b"--b--",
+        b"Content-Type: ",
+        b"Date: ",
+        b"Return-Path: ",
+    ),
     *b"multipart/mixed;boundary=b text/html message/rfc822 multipart/report ;charset=".split(),
     *b"Content-Transfer-Encoding:base64 quoted-printable ;filename=../ ;filename*=".split(),
 ]
@@ -100,7 +111,10 @@ class Target:
 
 TARGETS = {
     "mail": Target(
-        check=letters.mail, seeds=(MAIL,), words=(*MAIL_WORDS, *HEADER_WORDS, *HTML_WORDS)
+        check=letters.mail,
+        # The second has two writers for whoever takes a carriage return for the end of a line.
+        seeds=(MAIL, MAIL.replace(b"Subject: ", b"Subject: \rFrom: c@d")),
+        words=(*MAIL_WORDS, *HEADER_WORDS, *HTML_WORDS),
     ),
     "answer": Target(
         check=letters.answer,
@@ -108,17 +122,33 @@ TARGETS = {
         words=(letters.SEPARATOR, b"\x1b[2J", b"\x07", *HEADER_WORDS),
     ),
     "reply": Target(check=letters.reply, seeds=(REPLY,), words=tuple(REPLY_WORDS)),
-    "hypertext": Target(check=letters.hypertext, seeds=(HTML,), words=tuple(HTML_WORDS)),
+    "hypertext": Target(
+        check=letters.hypertext,
+        seeds=(
+            HTML,
+            b"&#" + b"9" * 5000 + b";",
+            b"<blockquote>" * 60 + b"<pre>" + b"\n" * 2000 + b"x",
+        ),
+        words=tuple(HTML_WORDS),
+    ),
     "fields": Target(
         check=letters.fields,
         seeds=(b'"A" <a@b>', b"text/plain; charset*0*=utf-8''a%20; charset*1=b", b"=?a?q?b?="),
-        words=tuple(HEADER_WORDS),
+        words=(b".x", b"-x", b"~", b'"', b"<a@b>", *HEADER_WORDS),
         length_max=500,
     ),
     "address": Target(
         check=letters.address,
         seeds=(b"amelia+scott@desk.example", b"a+b+thread-t1-aaaaaaaaaaaaaaaa@desk.example"),
-        words=(b"@desk.example", b"+", b"xn--", "ß.\u3002".encode(), b"thread-", b"=?utf-8?q?"),
+        words=(
+            b"@desk.example",
+            b"+",
+            b"xn--",
+            "ß.\u3002".encode(),
+            b"thread-",
+            b"=?utf-8?q?",
+            b"a" * 33,
+        ),
         length_max=300,
     ),
     "settings": Target(
