@@ -131,7 +131,11 @@ class KillWorker(_WorkerFault):
 
 
 class FreezeWorker(_WorkerFault):
-    """SIGSTOP of a worker, sometimes within its lease, mostly past it; then SIGCONT."""
+    """SIGSTOP of a worker, sometimes within its lease, mostly past it; then SIGCONT.
+
+    Alone, so that its agent and its git go on, or with all its processes, as a container
+    that is paused.
+    """
 
     name = "SIGSTOP of a worker"
 
@@ -139,17 +143,24 @@ class FreezeWorker(_WorkerFault):
         """Stop it, wait, wake it up."""
         found, job_id, generation = await self._victim(dice)
         seconds = dice.choices(
-            [dice.uniform(1, LEASE_SECONDS), TAKEOVER_SECONDS + dice.uniform(2, 6)], [1, 3]
+            [dice.uniform(1, LEASE_SECONDS), TAKEOVER_SECONDS + dice.uniform(0.5, 5)], [1, 3]
         )[0]
+        is_whole = dice.random() < 0.5
+        # The children are looked for when their parent can make no more of them.
         found.signal(signal.SIGSTOP)
+        stopped = processes.tree(found.pid) if is_whole else [found.pid]
+        for pid in stopped[1:]:
+            processes.send(pid, signal.SIGSTOP)
         self._scene.frozen.add(found.pid)
         try:
             await anyio.sleep(seconds)
         finally:
-            found.signal(signal.SIGCONT)
+            for pid in stopped:
+                processes.send(pid, signal.SIGCONT)
             self._scene.frozen.discard(found.pid)
         went_on = await self._until_moved_on(job_id, generation)
-        return f"{found.worker_id} for {seconds:.0f} s: {went_on}"
+        how = f"with {len(stopped) - 1} processes" if is_whole else "alone"
+        return f"{found.worker_id} {how} for {seconds:.0f} s: {went_on}"
 
 
 # ------------------------------------------------------------------ of the system
@@ -187,6 +198,26 @@ class RestartSystem(Fault):
             up.tell(signal.SIGTERM)
         asked = "asked twice" if is_twice else "drained"
         return f"{asked}: {await self._until_it_goes_on()}"
+
+
+class FreezeSystem(Fault):
+    """SIGSTOP of ``hotdesk up`` alone: mail is not answered, workers work on."""
+
+    name = "SIGSTOP of hotdesk up"
+
+    async def strike(self, dice: Random) -> str:
+        """Stop it for some seconds."""
+        up = self._town.system.up
+        pid = up.pid
+        if pid is None:
+            raise NothingToStrike
+        seconds = dice.uniform(2, 10)
+        processes.send(pid, signal.SIGSTOP)
+        try:
+            await anyio.sleep(seconds)
+        finally:
+            processes.send(pid, signal.SIGCONT)
+        return f"for {seconds:.0f} s: {await self._until_it_goes_on()}"
 
 
 # --------------------------------------------------------------- of the surroundings
@@ -305,7 +336,7 @@ LANES: tuple[tuple[float, tuple[type[Fault], ...]], ...] = (
     (5.0, (KillWorker,)),
     (8.0, (KillWorker,)),
     (3.0, (FreezeWorker,)),
-    (20.0, (KillSystem, RestartSystem)),
+    (15.0, (KillSystem, RestartSystem, FreezeSystem)),
     (5.0, (FillDisk, HideOrigin, RefuseMail, LoseReply)),
     (5.0, (SkewClock, JumpClock)),
 )

@@ -7,6 +7,10 @@ from hotdesk.workspaces.commits import LOG_FORMAT, Stamp, read_log
 from hotdesk.workspaces.git import Git, Place
 
 BASE = "main"
+# A server far away: the branch has moved, and the one who pushed does not know yet.
+_HOOK = """#!/bin/sh
+sleep 0.3
+"""
 _AUTHOR = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -44,6 +48,11 @@ class Origins:
         bare = self._bare(project)
         bare.git_dir.mkdir(parents=True)
         await self.git.run("init", "--quiet", "--bare", f"--initial-branch={BASE}", at=bare)
+        for name in ("pre-receive", "post-receive"):
+            hook = bare.git_dir / "hooks" / name
+            hook.parent.mkdir(exist_ok=True)
+            hook.write_text(_HOOK, encoding="ascii")
+            hook.chmod(0o755)
         tree = await self.git.run("mktree", at=bare, stdin=b"")
         words = ("commit-tree", "-m", "Begin", tree.text.strip())
         commit = await self.git.run(*words, at=bare, environment=_AUTHOR)

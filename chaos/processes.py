@@ -6,6 +6,7 @@ looked at twice, signalled or ended.
 
 import os
 import signal
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,13 +33,18 @@ class Found:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended meanwhile."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        send(self.pid, number)
 
     def kill(self) -> None:
         """Send SIGKILL, and remove what it could not remove itself."""
         self.signal(signal.SIGKILL)
         clean_up(self.pid)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Signal a process of the run, unless it has ended meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def of_run(folder: Path) -> Iterator[Found]:
@@ -50,6 +56,20 @@ def of_run(folder: Path) -> Iterator[Found]:
             if wanted in line and int(each.name) != os.getpid():
                 command = tuple(line.decode("utf-8", "replace").split("\0"))
                 yield Found(pid=int(each.name), command=command)
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all that descend from it, the eldest first."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for each in _PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):
+            # The name, in brackets, may hold anything; the state and the parent follow it.
+            fields = each.joinpath("stat").read_text().rpartition(")")[2].split()
+            children[int(fields[1])].append(int(each.name))
+    found = [pid]
+    for one in found:
+        found += children[one]
+    return found
 
 
 def workers(folder: Path) -> list[Found]:
