@@ -9,10 +9,10 @@ import pytest
 
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.backends.sqlite.file import to_us
-from hotdesk.desks import Delivery
+from hotdesk.desks import Delivery, InterruptPolicy
 from hotdesk.lifecycle import ACTIVE_TTL, HEARTBEAT
 from hotdesk.testing import FakeClock
-from hotdesk.testing.scene import MOMENT, Scene, a_job
+from hotdesk.testing.scene import AMELIA, MOMENT, Scene, a_job
 
 pytestmark = pytest.mark.anyio
 
@@ -74,6 +74,23 @@ async def test_a_settled_job_and_the_next_one_share_a_commit(
     assert isinstance(following, Delivery)
     assert following.job.id == "b"
     assert scene.backend._file._commits == before + 1
+
+
+async def test_jobs_dropped_between_a_settled_one_and_the_next_are_pending_no_more(
+    scene: Scene,
+) -> None:
+    folding = InterruptPolicy.THREAD
+    await scene.submit(a_job("a"))
+    delivery = await scene.handed(await scene.claimed("w1"))
+    await scene.submit(
+        *(a_job(each, thread="footer", interrupt=folding) for each in ("b", "c", "d"))
+    )
+
+    following = await scene.settle(delivery, and_next=True)
+
+    assert following is not None
+    assert following.job.id == "d"
+    assert (await scene.backend.desk(AMELIA)).pending == 1
 
 
 async def test_a_batch_of_jobs_is_one_commit(scene: Scene) -> None:

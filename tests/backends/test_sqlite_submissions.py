@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
 
-from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.backends.sqlite import SqliteBackend, file
 from hotdesk.backends.sqlite.submissions import TOGETHER_MAX
 from hotdesk.desks import Job, NewJob
 from hotdesk.errors import HotdeskError, Rejected, Unavailable
@@ -142,8 +142,9 @@ async def test_one_that_is_cancelled_while_it_waits_for_the_lock_leaves_the_othe
 
 
 async def test_all_are_told_when_the_store_cannot_be_written(
-    store: SqliteBackend, other: sqlite3.Connection
+    store: SqliteBackend, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(file, "LOCK_WAIT", timedelta(milliseconds=20))
     other.execute("BEGIN IMMEDIATE")
 
     async with anyio.create_task_group() as tasks:

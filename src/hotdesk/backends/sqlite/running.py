@@ -281,7 +281,7 @@ def _write(
     if after.is_interrupted:
         tx.run("thread_stopped", desk=job["desk"], thread=job["thread"])
     if is_ended:
-        _note_thread(tx, job, after, cursor)
+        _note_thread(tx, job, after.state, cursor)
         if job["origin"]:
             _owe_answer(tx, job, after.state)
 
@@ -304,13 +304,14 @@ def _event(key: str, generation: int, job: Row, after: Settlement, send: int) ->
     )
 
 
-def _note_thread(tx: Transaction, job: Row, after: Settlement, cursor: int) -> None:
-    has_run = job["started_at"] is not None and after.state is not JobState.CANCELLED
+def _note_thread(tx: Transaction, job: Row, state: JobState, cursor: int) -> None:
+    has_run = job["started_at"] is not None and state is not JobState.CANCELLED
     folds = job["interrupt"] != InterruptPolicy.NEVER.value
-    success = cursor if after.state is JobState.SUCCEEDED else 0
+    success = cursor if state is JobState.SUCCEEDED else 0
     if not success and not (has_run and folds):
         return
-    if after.is_interrupted or job["success"] is not None:
+    # Without a row nothing of the thread was put back, so that nothing was overtaken.
+    if job["success"] is not None:
         tx.run(
             "thread_ran",
             desk=job["desk"],
