@@ -14,7 +14,7 @@ PIECES_MAX = 20
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name != "endurance"])
 @given(data=st.data())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_no_input_made_of_the_words_of_a_target_breaks_it(name: str, data: st.DataObject) -> None:
     target = TARGETS[name]
     piece = st.sampled_from((*target.words, *target.seeds)) | st.binary(max_size=6)

@@ -31,7 +31,7 @@ texts = st.lists(st.sampled_from(LINES) | st.text(max_size=10), max_size=8).map(
 
 
 @given(st.lists(st.tuples(texts, st.sampled_from(STAMPS)), min_size=1, max_size=COMMITS_MAX))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_no_instruction_hides_or_changes_what_its_commit_says_of_itself(
     commits: list[tuple[str, Stamp]],
 ) -> None:
@@ -41,7 +41,7 @@ def test_no_instruction_hides_or_changes_what_its_commit_says_of_itself(
 
 
 @given(st.lists(st.binary(max_size=60) | texts.map(str.encode), min_size=1, max_size=COMMITS_MAX))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_the_commits_of_anybody_are_read_one_by_one(messages: list[bytes]) -> None:
     said = logged(messages)
 
