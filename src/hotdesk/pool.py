@@ -5,6 +5,7 @@ sees that no process outlives the pool.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import anyio
@@ -38,9 +39,12 @@ class Pool:
         new_id: Callable[[], str],
         decides_pins: bool = True,
         stop_time: timedelta = timedelta(seconds=100),
+        look_every: timedelta = LOOK_AT_LEAST,
         on_error: Callable[[str], None] = lambda _: None,
     ) -> None:
         """``stop_time`` is how long workers have to drain; after it they are killed.
+
+        The pool looks when something was written, and ``look_every`` in any case.
 
         With ``decides_pins`` the desks that *limits* pin are pinned, and no others; a
         pool that runs beside another one leaves that alone.
@@ -55,6 +59,7 @@ class Pool:
         self._new_id = new_id
         self._decides_pins = decides_pins
         self._stop_time = stop_time
+        self._look_every = look_every
         self._on_error = on_error
         self._processes: dict[str, Process] = {}
         self._pinned: dict[str, Desk] = {}
@@ -99,7 +104,7 @@ class Pool:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(until_ended)
-            mark = await self._backend.changed(mark, wait=LOOK_AT_LEAST)
+            mark = await self._backend.changed(mark, wait=self._look_every)
             tasks.cancel_scope.cancel()
         if ended.is_set():
             self._ended = anyio.Event()
@@ -180,9 +185,14 @@ class Pool:
         for process in processes:
             process.terminate()
         await self._await_all(processes, self._stop_time)
+        if not self._processes:
+            return
         for process in processes:
             process.kill()
         await self._await_all(processes, STARTS_WELL)
+        # Those could not say good-bye; nobody else may be there to bury them.
+        with suppress(HotdeskError):
+            await self._backend.sweep(retention=None, now=self._clock.now())
 
     async def _await_all(self, processes: Sequence[Process], span: timedelta) -> None:
         with anyio.move_on_after(span.total_seconds()):

@@ -266,12 +266,16 @@ class Session:
     async def _next(self) -> Delivery | None:
         """The next job to run, or ``None`` once the desk has been left."""
         idle_until = self._clock.monotonic() + self._limits.linger.total_seconds()
+        left, is_idle = self._limits.linger, True
         while True:
-            left = timedelta(seconds=max(0.0, idle_until - self._clock.monotonic()))
-            found = await self._insist(partial(self._try_next, min(left, self._limits.heartbeat)))
+            # What waits out a backoff is waited for, however little is left to linger.
+            wait = min(left, self._limits.heartbeat) if is_idle else self._limits.heartbeat
+            found = await self._insist(partial(self._try_next, wait))
             if isinstance(found, Delivery):
                 return found
-            is_tired = not found.has_pending and self._clock.monotonic() >= idle_until
+            left = timedelta(seconds=max(0.0, idle_until - self._clock.monotonic()))
+            is_idle = not found.has_pending
+            is_tired = is_idle and not left
             if (
                 is_tired or found.is_draining or found.is_leaving_asked or found.is_wanted_elsewhere
             ) and await self._leave(found):

@@ -1,11 +1,13 @@
 """When a worker leaves a desk: linger, others that wait, fairness, pause, release."""
 
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
 
-from hotdesk import Client, Context, Job, JobState
+from hotdesk import AttemptFailed, Client, Context, Job, JobState
+from hotdesk.lifecycle import Limits
 from hotdesk.session import WorkerLimits
 
 from .conftest import Serve
@@ -141,3 +143,30 @@ async def test_a_desk_whose_release_is_asked_for_is_left_although_it_lingers(
         desk = await client.desk("amelia/scott")
 
     assert desk.owner == ""
+
+
+async def test_a_worker_that_is_done_lingering_waits_out_a_backoff_without_asking_again_and_again(
+    client: Client, serve: Serve
+) -> None:
+    asked = 0
+
+    async def fail_once(job: Job, _: Context) -> str:
+        if job.attempt == 1:
+            raise AttemptFailed("not yet")
+        return "done"
+
+    rules = Limits(backoff=timedelta(milliseconds=500))
+    async with serve(fail_once, WorkerLimits(linger=timedelta(0)), rules=rules) as worker:
+        ask = worker._backend.next_job
+
+        async def count(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on
+            nonlocal asked
+            asked += 1
+            return await ask(*arguments, **options)
+
+        setattr(worker._backend, "next_job", count)  # noqa: B010 - mypy takes it for a method
+        job = await client.submit("amelia/scott", "1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.text == "done"
+    assert asked < 10

@@ -1,5 +1,5 @@
 """The whole system in virtual time, with faults from a seed."""
 
-from hotdesk.simulation.world import Report, simulate
+from hotdesk.simulation.world import Failed, Report, simulate
 
-__all__ = ["Report", "simulate"]
+__all__ = ["Failed", "Report", "simulate"]

@@ -1,22 +1,39 @@
 """The bell of the simulated machine: rings between processes without sockets."""
 
-import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
+from enum import StrEnum
+from functools import partial
 
 from hotdesk.backends.sqlite.bell import Seat
 from hotdesk.desks import Interrupt
 from hotdesk.lifecycle import HEARTBEAT
+from hotdesk.simulation.fates import Fates
 from hotdesk.simulation.process import SimulatedProcess
 
 
-class Exchange:
-    """Connects the bells of all processes, and loses a ring now and then."""
+class Ring(StrEnum):
+    """What happens to one ring on its way."""
 
-    def __init__(self, lots: random.Random, *, lost: float) -> None:
-        """*lost* is the probability that a ring does not arrive."""
-        self.lost = lost
-        self._lots = lots
+    LOST = "lost"
+    LATE = "late"
+    DOUBLED = "doubled"
+
+
+LATE_MAX = timedelta(minutes=2)
+
+
+class Exchange:
+    """Connects the bells of all processes; a ring may be lost, come late, or come twice."""
+
+    def __init__(
+        self, fates: Fates, later: Callable[[timedelta, Callable[[], None]], None]
+    ) -> None:
+        """``later`` calls something after a while."""
+        self._fates = fates
+        self._later = later
+        # How likely each of these is, for one ring.
+        self.chances: Mapping[Ring, float] = {}
         self.seats: dict[str, tuple[SimulatedProcess, Seat]] = {}
         self.listeners: list[Seat] = []
 
@@ -25,9 +42,21 @@ class Exchange:
         for _, seat in self.seats.values():
             seat.wake(None)
 
-    def arrives(self) -> bool:
-        """Whether the next ring does."""
-        return self._lots.random() >= self.lost
+    def ring(self, worker_id: str, interrupt: Interrupt | None) -> None:
+        """Wake a worker, as a rule."""
+        seat = self.seats[worker_id][1]
+        if not self.chances:
+            seat.wake(interrupt)
+            return
+        _, moment = self._fates.turn(f"ring for {worker_id}")
+        fate = self._fates.draw(
+            moment, self.chances, step="ring" if interrupt is None else "interrupt"
+        )
+        if fate is None or fate is Ring.DOUBLED:
+            seat.wake(interrupt)
+        if fate in (Ring.LATE, Ring.DOUBLED):
+            # By then it may be about a send that is long over, and overtaken by others.
+            self._later(LATE_MAX * self._fates.lot(f"{moment} span"), partial(seat.wake, interrupt))
 
 
 class VirtualBell:
@@ -49,8 +78,7 @@ class VirtualBell:
         """Wake a worker; ``False`` proves that its process is gone."""
         if not self.is_alive(worker_id):
             return False
-        if self._exchange.arrives():
-            self._exchange.seats[worker_id][1].wake(interrupt)
+        self._exchange.ring(worker_id, interrupt)
         return True
 
     def ring_listeners(self) -> None:
@@ -86,6 +114,8 @@ class VirtualBell:
 
     async def wait(self, worker_id: str, span: timedelta) -> bool:
         """Wait for a ring, but not longer than *span*; whether one came."""
+        # A dead process is buried with its seat, while its last tasks are being unwound.
+        await self._process.gate()
         _, seat = self._exchange.seats[worker_id]
         was_rung = await seat.wait(span)
         await self._process.gate()
@@ -99,6 +129,7 @@ class VirtualBell:
 
     async def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
         """The interrupts that ring for this worker."""
+        await self._process.gate()
         _, seat = self._exchange.seats[worker_id]
         async for interrupt in seat.interrupts():
             await self._process.gate()

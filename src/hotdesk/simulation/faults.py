@@ -1,9 +1,7 @@
-"""What may go wrong between a process and its store, drawn from the seed."""
+"""What may go wrong between a process and its store."""
 
-import random
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,76 +11,73 @@ import anyio.lowlevel
 
 from hotdesk.errors import Unavailable
 from hotdesk.ports import Backend
+from hotdesk.simulation.fates import Fates
 from hotdesk.simulation.process import SimulatedProcess
 
 
 class Fault(StrEnum):
-    """What happens to one call."""
+    """What happens to one call, or to the process that makes it."""
 
     REFUSED = "refused"
     ANSWER_LOST = "answer lost"
+    DELAYED = "delayed"
+    DOUBLED = "doubled"
     KILLED_BEFORE = "killed before"
     KILLED_AFTER = "killed after"
     FROZEN_BEFORE = "frozen before"
     FROZEN_AFTER = "frozen after"
+    CLOCK_JUMPED = "clock jumped"
+
+
+WEATHER = (Fault.REFUSED, Fault.ANSWER_LOST, Fault.DELAYED)
+# A write waits for the lock of the file for as long, and then gives up.
+DELAY_MAX = timedelta(seconds=5)
+# The step that a run looks at closely goes wrong so much more often, for each process at
+# first; one that is taken hundreds of times would otherwise be all that happens.
+FOCUS = 25
+# What only looks changes nothing, so nothing needs to be looked at after it.
+LOOKS = frozenset(
+    "changed desk desks due_answers events job jobs latest_cursor queue workers".split()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRates:
-    """How likely each fault is, for one call."""
+    """How likely each fault is, for one call; *focus* is the step where more goes wrong.
 
-    weather: float = 0.0
-    killed: float = 0.0
-    frozen: float = 0.0
+    A process is frozen for ``freeze_max`` at most; a clock that jumps stays within
+    ``skew_max`` of the true time.
+    """
+
+    chances: Mapping[Fault, float] = field(default_factory=dict)
+    focus: str = ""
     freeze_max: timedelta = timedelta(minutes=20)
+    skew_max: timedelta = timedelta(0)
+
+    def of(self, step: str, turn: int) -> Mapping[Fault, float]:
+        """The chances of one call, the process's *turn*-th of this step."""
+        if step != self.focus:
+            return self.chances
+        times = max(FOCUS / turn, 1)
+        return {fault: chance * times for fault, chance in self.chances.items()}
 
 
 NO_FAULTS = FaultRates()
-# Where the order of two steps matters most, more goes wrong.
-RISKY = frozenset({"claim", "seal", "settle", "release", "give_way"})
-RISK = 5
-
-
-class Faults:
-    """Draws the fate of each call; quiet once the simulation wants to end."""
-
-    def __init__(self, lots: random.Random, rates: FaultRates) -> None:
-        """Draw from *lots*, as often as *rates* say."""
-        self._lots = lots
-        self.rates = rates
-        self.drawn: Counter[str] = Counter()
-
-    def draw(self, verb: str) -> Fault | None:
-        """The fate of one call."""
-        lot = self._lots.random() / (RISK if verb in RISKY else 1)
-        for chance, pair in (
-            (self.rates.weather, (Fault.REFUSED, Fault.ANSWER_LOST)),
-            (self.rates.killed, (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)),
-            (self.rates.frozen, (Fault.FROZEN_BEFORE, Fault.FROZEN_AFTER)),
-        ):
-            if lot < chance:
-                fault = self._lots.choice(pair)
-                self.drawn[fault] += 1
-                return fault
-            lot -= chance
-        return None
-
-    def span(self) -> timedelta:
-        """How long a process is frozen: often within its lease, often far beyond."""
-        return self.rates.freeze_max * self._lots.random() ** 2
 
 
 class FaultyBackend:
     """A backend as one process reaches it: each call may be refused, lost or the last.
 
-    ``on_answer`` looks at the store after every call that reached it.
+    ``rates`` may change while it is used. ``on_answer`` looks at the store after every
+    call that may have changed it.
     """
 
     def __init__(
         self,
         backend: Backend,
         process: SimulatedProcess,
-        faults: Faults,
+        fates: Fates,
+        rates: Callable[[], FaultRates],
         *,
         kill: Callable[[SimulatedProcess], None],
         on_answer: Callable[[], Awaitable[None]],
@@ -90,42 +85,70 @@ class FaultyBackend:
         """Stand between *process* and *backend*; ``kill`` ends the process."""
         self._backend = backend
         self._process = process
-        self._faults = faults
+        self._fates = fates
+        self._rates = rates
         self._kill = kill
         self._on_answer = on_answer
 
-    def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - stands for every verb of the port
-        if verb in ("interrupts", "close"):
-            return getattr(self._backend, verb)
+    def __getattr__(self, step: str) -> Any:  # noqa: ANN401 - stands for every verb of the port
+        if step in ("interrupts", "close"):
+            return getattr(self._backend, step)
 
         async def call(*arguments: object, **options: object) -> object:
-            return await self._call(verb, *arguments, **options)
+            return await self._call(step, *arguments, **options)
 
         return call
 
-    async def _call(self, verb: str, *arguments: object, **options: object) -> object:
+    async def _call(self, step: str, *arguments: object, **options: object) -> object:
         await self._process.gate()
-        fault = self._faults.draw(verb)
+        rates, moment, fault = self._rates(), "", None
+        if rates.chances:
+            turn, moment = self._fates.turn(f"{self._process.name} {step}")
+            fault = self._fates.draw(moment, rates.of(step, turn), step=step)
         if fault is not None:
             self._process.was_troubled = True
-        await self._suffer(fault, Fault.FROZEN_BEFORE, Fault.KILLED_BEFORE)
-        if fault is Fault.REFUSED:
-            raise Unavailable(f"{verb} was refused", committed=False)
+            await self._suffer_before(fault, step, moment, rates)
         try:
-            answer: object = await getattr(self._backend, verb)(*arguments, **options)
+            answer: object = await getattr(self._backend, step)(*arguments, **options)
+            if fault is Fault.DOUBLED:
+                await getattr(self._backend, step)(*arguments, **options)
         finally:
-            if not self._process.is_dead:
+            if step not in LOOKS and not self._process.is_dead:
                 await self._on_answer()
-        await self._suffer(fault, Fault.FROZEN_AFTER, Fault.KILLED_AFTER)
-        if fault is Fault.ANSWER_LOST:
-            raise Unavailable(f"the answer to {verb} was lost", committed=None)
+        if fault is not None:
+            await self._suffer_after(fault, step, moment, rates)
+        await self._process.gate()
         return answer
 
-    async def _suffer(self, fault: Fault | None, frozen: Fault, killed: Fault) -> None:
-        if fault is frozen:
-            self._process.freeze(self._faults.span())
-        if fault is killed:
-            self._kill(self._process)
-            # Where the process can be cancelled, it ends here.
-            await anyio.lowlevel.checkpoint()
+    async def _suffer_before(self, fault: Fault, step: str, moment: str, rates: FaultRates) -> None:
+        lot = self._fates.lot(f"{moment} span")
+        match fault:
+            case Fault.REFUSED:
+                raise Unavailable(f"{step} was refused", committed=False)
+            case Fault.DELAYED:
+                await self._process.sleep(DELAY_MAX * lot)
+            case Fault.CLOCK_JUMPED:
+                self._process.set_clock(rates.skew_max * (2 * lot - 1))
+            case Fault.FROZEN_BEFORE:
+                self._freeze(rates, lot)
+            case Fault.KILLED_BEFORE:
+                await self._die()
         await self._process.gate()
+
+    async def _suffer_after(self, fault: Fault, step: str, moment: str, rates: FaultRates) -> None:
+        match fault:
+            case Fault.ANSWER_LOST:
+                raise Unavailable(f"the answer to {step} was lost", committed=None)
+            case Fault.FROZEN_AFTER:
+                self._freeze(rates, self._fates.lot(f"{moment} span"))
+            case Fault.KILLED_AFTER:
+                await self._die()
+
+    def _freeze(self, rates: FaultRates, lot: float) -> None:
+        # Often within the lease, often far beyond.
+        self._process.freeze(rates.freeze_max * lot**2)
+
+    async def _die(self) -> None:
+        self._kill(self._process)
+        # Where the process can be cancelled, it ends here.
+        await anyio.lowlevel.checkpoint()

@@ -1,7 +1,5 @@
 """How the simulation carries out an attempt, and the origin that it publishes to."""
 
-from datetime import timedelta
-
 import anyio
 
 from hotdesk.desks import Claim, Delivery, Result
@@ -11,7 +9,7 @@ from hotdesk.simulation.process import SimulatedProcess
 from hotdesk.simulation.referee import Referee
 from hotdesk.simulation.traffic import Work
 
-MINUTE = timedelta(minutes=1)
+SAVE_EVERY = 5
 # What an attempt finds that was cut short behind its push: nothing is left to do.
 PUBLISHED = Result(text="published before")
 
@@ -70,21 +68,31 @@ class SimulatedRunner:
         work = Work.read(job.instruction)
         done = int(context.partial) if isinstance(context.partial, int) else 0
         with self._referee.watching(delivery, self._process):
-            while done < work.minutes:
-                with anyio.move_on_after(MINUTE.total_seconds()):
+            while done < work.steps:
+                with anyio.move_on_after(work.seconds):
                     if work.is_deaf:
                         await anyio.sleep_forever()
                     await context.interrupted.wait()
                 await self._process.gate()
                 if context.interrupted.is_set() and not work.is_deaf:
-                    await context.save_partial(done)
+                    await self._stop(delivery, context, done)
                     return None
                 done += 1
-                if done % 10 == 0:
-                    await context.save_partial(done)
+                if done % SAVE_EVERY == 0:
+                    await self._save(delivery, context, done)
             if job.attempt <= work.failures:
                 raise AttemptFailed(f"attempt {job.attempt} of {work.failures} to fail")
-        return Result(text=f"{job.id} took {done} minutes")
+        return Result(text=f"{work.steps} steps of work")
+
+    async def _stop(self, delivery: Delivery, context: Context, done: int) -> None:
+        interrupt = context.interrupted.reason
+        assert interrupt is not None
+        self._referee.note_stop(delivery, interrupt, self._process)
+        await self._save(delivery, context, done)
+
+    async def _save(self, delivery: Delivery, context: Context, done: int) -> None:
+        await context.save_partial(done)
+        self._referee.note_saved(delivery, done)
 
     async def keep(self, delivery: Delivery, context: Context) -> None:
         """Nothing: progress was saved on the way."""

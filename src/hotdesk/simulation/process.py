@@ -25,6 +25,8 @@ class SimulatedProcess:
         self.is_dead = False
         # Whether anything happened to it that may cost it its lease.
         self.was_troubled = False
+        # Whether it was asked to end by a signal, which leaves no mark in the store.
+        self.is_told_to_end = False
         self._skew = skew
         self.thaws_at = 0.0
 
@@ -32,6 +34,10 @@ class SimulatedProcess:
         """Stand still for *span*, as a process that is stopped or swapped out."""
         self.was_troubled = True
         self.thaws_at = anyio.current_time() + span.total_seconds()
+
+    def set_clock(self, skew: timedelta) -> None:
+        """Let the wall clock jump; monotonic time goes on."""
+        self._skew = skew
 
     def kill(self) -> None:
         """End at once; no clean-up reaches the outside."""

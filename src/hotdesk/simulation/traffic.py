@@ -22,15 +22,20 @@ class Deed(StrEnum):
     DRAIN = "drain"
 
 
+# What somebody may do about a job, a desk or a worker after a submission.
+SECOND_THOUGHTS = (None, None, None, Deed.CANCEL, Deed.RETRY, Deed.RELEASE, Deed.DRAIN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What an attempt will be like; it travels as the instruction of its job.
 
-    It takes ``minutes`` in all, over as many attempts as it needs; its first
+    It takes ``steps`` of ``seconds`` in all, over as many attempts as it needs; its first
     ``failures`` attempts come to nothing. One that is ``deaf`` heeds no interrupt.
     """
 
-    minutes: int
+    steps: int
+    seconds: int
     failures: int = 0
     is_deaf: bool = False
 
@@ -57,44 +62,63 @@ class Act:
     work: Work | None = None
 
 
-def acts(lots: random.Random, *, span: timedelta, jobs: int) -> list[Act]:
-    """About *jobs* submissions within *span*, and what else people do to them, in order."""
-    desks = [Desk(f"site{number}", "amelia") for number in range(lots.randint(1, 4))]
-    found: list[Act] = []
-    while sum(act.deed is Deed.SUBMIT for act in found) < jobs:
-        desk = lots.choice(desks)
-        found += _burst(lots, desk, span * lots.random())
-        if lots.random() < 0.2:  # noqa: PLR2004 - one burst in five is followed by a pause
-            at = span * lots.random()
-            found.append(Act(at=at, deed=Deed.PAUSE, desk=desk))
-            found.append(Act(at=at + timedelta(hours=lots.random()), deed=Deed.RESUME, desk=desk))
-    # Whatever was paused is resumed in the end.
-    found += [Act(at=1.5 * span, deed=Deed.RESUME, desk=desk) for desk in desks]
-    return sorted(found, key=lambda act: act.at)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """How much there is to do: about ``jobs`` within ``span``, by at most ``desks_max`` desks.
 
+    A step of work takes ``step``; most jobs take a few, one in ``long_one_in`` takes
+    up to ``steps_max``.
+    """
 
-def _burst(lots: random.Random, desk: Desk, at: timedelta) -> Iterator[Act]:
-    """A few jobs for one desk within minutes, and what their sender thinks of next."""
-    for _ in range(lots.randint(1, 4)):
-        yield Act(
-            at=at,
-            deed=Deed.SUBMIT,
-            desk=desk,
-            thread=lots.choice(["header", "footer", "sidebar"]),
-            interrupt=lots.choice(list(InterruptPolicy)),
-            work=_work(lots),
+    span: timedelta
+    jobs: int
+    desks_max: int
+    step: timedelta
+    steps_max: int
+    long_one_in: int
+
+    def acts(self, lots: random.Random) -> list[Act]:
+        """What people do, in order."""
+        desks = [
+            Desk(f"site{number}", "amelia") for number in range(lots.randint(1, self.desks_max))
+        ]
+        found: list[Act] = []
+        while sum(act.deed is Deed.SUBMIT for act in found) < self.jobs:
+            desk = lots.choice(desks)
+            found += self._burst(lots, desk, self.span * lots.random())
+            if lots.random() < 0.2:  # noqa: PLR2004 - one burst in five is followed by a pause
+                at = self.span * lots.random()
+                found.append(Act(at=at, deed=Deed.PAUSE, desk=desk))
+                until = at + self.span * lots.random()
+                found.append(Act(at=until, deed=Deed.RESUME, desk=desk))
+        # Whatever was paused is resumed in the end.
+        found += [Act(at=1.3 * self.span, deed=Deed.RESUME, desk=desk) for desk in desks]
+        return sorted(found, key=lambda act: act.at)
+
+    def _burst(self, lots: random.Random, desk: Desk, at: timedelta) -> Iterator[Act]:
+        """A few jobs for one desk within minutes, and what their sender thinks of next."""
+        for _ in range(lots.randint(1, 4)):
+            yield Act(
+                at=at,
+                deed=Deed.SUBMIT,
+                desk=desk,
+                thread=lots.choice(["header", "footer", "sidebar"]),
+                interrupt=lots.choice(list(InterruptPolicy)),
+                work=self._work(lots),
+            )
+            at += self.step * lots.choice([0, 0.1, 1, 5, 20]) * lots.random()
+            deed = lots.choice(SECOND_THOUGHTS)
+            if deed is not None:
+                later = at + self.span * lots.random() ** 2
+                yield Act(at=later, deed=deed, desk=desk, number=lots.randrange(1000))
+
+    def _work(self, lots: random.Random) -> Work:
+        steps = max(1, round(lots.lognormvariate(1, 1)))
+        if lots.randrange(self.long_one_in) == 0:
+            steps = lots.randint(1, self.steps_max)
+        return Work(
+            steps=min(steps, self.steps_max),
+            seconds=round(self.step.total_seconds()),
+            failures=lots.choice([0, 0, 0, 0, 1, 2, 3]),
+            is_deaf=lots.random() < 0.1,  # noqa: PLR2004 - one in ten
         )
-        at += timedelta(seconds=lots.choice([0, 1, 30, 300, 1800]) * lots.random())
-        deed = lots.choice([None, None, None, *list(Deed)[1:]])
-        if deed not in (None, Deed.PAUSE, Deed.RESUME):
-            later = at + timedelta(minutes=60) * lots.random() ** 2
-            yield Act(at=later, deed=deed, desk=desk, number=lots.randrange(1000))
-
-
-def _work(lots: random.Random) -> Work:
-    return Work(
-        # Most take minutes, some hours.
-        minutes=max(1, round(lots.lognormvariate(2, 1.2))),
-        failures=lots.choice([0, 0, 0, 0, 1, 2, 3]),
-        is_deaf=lots.random() < 0.1,  # noqa: PLR2004 - one in ten
-    )

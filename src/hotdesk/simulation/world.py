@@ -5,176 +5,134 @@ client, pool, workers, sweep and store are the real ones.
 """
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskGroup
 
-from hotdesk.client import Client
-from hotdesk.desks import JobState
-from hotdesk.errors import NotFound, Rejected, Unavailable
-from hotdesk.placement import PoolLimits
-from hotdesk.pool import Pool
-from hotdesk.simulation.faults import NO_FAULTS, FaultRates, Faults
-from hotdesk.simulation.loop import VirtualLoop
+from hotdesk.errors import HotdeskError
+from hotdesk.simulation.accounts import Violation, demand
+from hotdesk.simulation.fates import Fates, Happening
+from hotdesk.simulation.faults import NO_FAULTS
+from hotdesk.simulation.loop import Stuck, VirtualLoop
 from hotdesk.simulation.machine import Machine
-from hotdesk.simulation.referee import Violation
-from hotdesk.simulation.traffic import Act, Deed, acts
-from hotdesk.sweep import Sweep
+from hotdesk.simulation.people import People
+from hotdesk.simulation.plan import Calamity, Plan
+from hotdesk.simulation.system import Up
 
-SPAN = timedelta(minutes=75)
-JOBS = 14
-RETENTION = timedelta(days=30)
-MINUTE = timedelta(minutes=1)
-# Jobs take hours, and a desk may have to wait for several of them.
-PATIENCE = timedelta(days=2)
+LOOK_EVERY = timedelta(minutes=1)
+# What SQLite leaves beside its file while it is open.
+OURS = {"hotdesk.db", "hotdesk.db-wal", "hotdesk.db-shm"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a run was like. ``events`` and ``faults`` are counts; ``digest`` tells runs apart."""
+    """What a run was like.
+
+    ``events`` counts what the store noted; ``hits`` what went wrong, by step of the
+    protocol and kind of fault; ``trace`` names each in its turn. ``digest`` tells runs apart.
+    """
 
     seed: int
     jobs: int
     workers: int
     lasted: timedelta
     events: Mapping[str, int]
-    faults: Mapping[str, int]
+    hits: Mapping[tuple[str, str], int]
+    trace: tuple[Happening, ...]
     digest: str
 
+    @property
+    def faults(self) -> Counter[str]:
+        """What went wrong, by kind; what people did is no fault."""
+        found: Counter[str] = Counter()
+        for (step, kind), number in self.hits.items():
+            if step != "people":
+                found[kind] += number
+        return found
 
-def simulate(seed: int, folder: Path) -> Report:
+
+class Failed(Exception):
+    """A run in which an invariant did not hold, or something broke; ``trace`` led to it."""
+
+    def __init__(self, seed: int, reason: BaseException, trace: tuple[Happening, ...]) -> None:
+        """Tell of the run of *seed*."""
+        super().__init__(f"seed {seed}: {type(reason).__name__}: {reason}")
+        self.seed = seed
+        self.reason = reason
+        self.trace = trace
+
+
+def simulate(
+    seed: int, folder: Path, *, focus: str = "", only: frozenset[str] | None = None
+) -> Report:
     """Run the system of *seed*, with its store in *folder*, an empty one.
 
+    With a *focus*, much goes wrong at this step of the protocol. Of everything that goes
+    wrong or is done, only what *only* names happens.
+
     Raises:
-        Violation: An invariant does not hold, perhaps within a group of errors; a
-            note says how to repeat the run.
+        Failed: An invariant does not hold; a note says how to repeat the run.
     """
+    traces: list[Fates] = []
     try:
-        return anyio.run(_play, seed, folder, backend_options={"loop_factory": VirtualLoop})
-    except BaseException as error:
-        error.add_note(f"to repeat it: make simulate SEED={seed}")
-        raise
+        return anyio.run(
+            _play, seed, folder, focus, only, traces, backend_options={"loop_factory": VirtualLoop}
+        )
+    except (AssertionError, ExceptionGroup, HotdeskError, Stuck) as error:
+        failed = Failed(seed, _first(error), tuple(traces[0].trace) if traces else ())
+        failed.add_note(f"to repeat it: make simulate SEED={seed}")
+        raise failed from error
 
 
 class _World:
-    """One run: who is there, what people do, and how it ends."""
+    """One run: who is there, and how it ends."""
 
-    def __init__(self, seed: int, path: Path, tasks: TaskGroup) -> None:
-        self.lots = random.Random(seed)
-        self.faults = Faults(self.lots, NO_FAULTS)
-        # The pool and the sweep are not killed or frozen: nobody would start them again.
-        self.weather = Faults(self.lots, NO_FAULTS)
-        lost = self.lots.choice([0.0, 0.1])
-        self.machine = Machine(path, tasks, self.lots, self.faults, lost=lost)
-        self.jobs: list[str] = []
+    def __init__(self, plan: Plan, machine: Machine, fates: Fates) -> None:
+        self.plan = plan
+        self.machine = machine
+        self.fates = fates
+        self.up = Up(machine, plan.pool)
 
     def break_out(self) -> None:
         """Let things go wrong from now on."""
-        lots = self.lots
-        self.weather.rates = FaultRates(weather=lots.choice([0.0, 0.02]))
-        self.faults.rates = FaultRates(
-            weather=self.weather.rates.weather,
-            killed=lots.choice([0.0, 0.002, 0.01]),
-            frozen=lots.choice([0.0, 0.005]),
-        )
+        self.machine.workers_faults = self.plan.workers_faults
+        self.machine.others_faults = self.plan.others_faults
+        self.machine.exchange.chances = self.plan.rings
 
     def calm_down(self) -> None:
         """Let nothing go wrong from now on, so that everything can end."""
-        self.faults.rates = self.weather.rates = NO_FAULTS
-        self.machine.exchange.lost = 0.0
+        self.machine.workers_faults = self.machine.others_faults = NO_FAULTS
+        self.machine.exchange.chances = {}
 
-    async def pool(self, *, task_status: TaskStatus[anyio.CancelScope]) -> None:
-        """Keep workers running until the scope is cancelled; then stop them all."""
-        process = self.machine.process("pool")
-        store = self.machine.faulty(self.machine.store(process), process, self.weather)
-        limits = PoolLimits(
-            workers_min=self.lots.randint(0, 2), workers_max=self.lots.randint(2, 4)
-        )
-        names = count(1)
-        with anyio.CancelScope() as scope:
-            task_status.started(scope)
-            await Pool(
-                store, process, self.machine, limits, new_id=lambda: f"worker-{next(names)}"
-            ).run()
-
-    async def sweep(self) -> None:
-        """Sweep every minute."""
-        process = self.machine.process("sweep")
-        store = self.machine.faulty(self.machine.store(process), process, self.weather)
-        await Sweep(store, process, retention=RETENTION).run()
-
-    # --------------------------------------------------------------------- people
-
-    async def people(self) -> None:
-        """Do what people do, at its time."""
-        process = self.machine.process("people")
-        store = self.machine.faulty(self.machine.store(process), process, self.weather)
-        client = Client(store, process, random_bytes=self.lots.randbytes)
-        for act in acts(self.lots, span=SPAN, jobs=JOBS):
-            await anyio.sleep(max(0.0, act.at.total_seconds() - anyio.current_time()))
-            await self._insist(partial(self._do, client, act, f"job-{len(self.jobs)}"))
-
-    async def _do(self, client: Client, act: Act, job_id: str) -> None:
-        match act.deed:
-            case Deed.SUBMIT:
-                text = act.work.text() if act.work else ""
-                await client.submit(
-                    act.desk, text, thread=act.thread, id=job_id, interrupt=act.interrupt
-                )
-                self.jobs.append(job_id)
-            case Deed.CANCEL:
-                await client.cancel(self._picked(act, has_ended=False))
-            case Deed.RETRY:
-                await client.retry(self._picked(act, has_ended=True))
-            case Deed.PAUSE:
-                await client.pause(str(act.desk))
-            case Deed.RESUME:
-                await client.resume(str(act.desk))
-            case Deed.RELEASE:
-                await client.ask_release(str(act.desk))
-            case Deed.DRAIN:
-                workers = await client.workers()
-                if workers:
-                    await client.drain(workers[act.number % len(workers)].id)
-
-    def _picked(self, act: Act, *, has_ended: bool) -> str:
-        jobs = self.machine.referee.jobs
-        found = [
-            job_id
-            for job_id, job in jobs.items()
-            if job.state.is_ended == has_ended and job.state is not JobState.SUCCEEDED
-        ]
-        if not found:
-            raise NotFound("job", f"that {act.deed} could be meant for")
-        return found[act.number % len(found)]
-
-    async def _insist(self, do: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await do()
-            except Rejected:
-                # People ask for what is not possible any more; the refusal is the answer.
-                return
-            except Unavailable:
-                await anyio.sleep(1)
-            else:
-                return
-
-    # ------------------------------------------------------------------------ ends
+    async def strike(self) -> None:
+        """Let the calamities of the plan come, each at its time."""
+        for number, blow in enumerate(self.plan.blows):
+            await anyio.sleep(max(0.0, blow.at.total_seconds() - anyio.current_time()))
+            name = f"blow {number}: {blow.calamity}"
+            if not self.fates.happens(name, step="machine", kind=blow.calamity):
+                continue
+            match blow.calamity:
+                case Calamity.DISK_FULL:
+                    self.machine.fill_disk(is_full=True)
+                    await anyio.sleep(blow.span.total_seconds())
+                    self.machine.fill_disk(is_full=False)
+                case Calamity.POWER_CUT:
+                    self.up.kill(with_workers=True)
+                case Calamity.UP_KILLED:
+                    self.up.kill(with_workers=False)
 
     async def until(self, is_so: Callable[[], Awaitable[bool]], otherwise: str) -> None:
         """Let time pass until *is_so*, within bounds."""
-        ends = anyio.current_time() + PATIENCE.total_seconds()
+        ends = anyio.current_time() + self.plan.patience.total_seconds()
         while not await is_so():
             if anyio.current_time() > ends:
-                raise Violation(f"after {PATIENCE}: {otherwise}")
-            await anyio.sleep(MINUTE.total_seconds())
+                raise Violation(f"after {self.plan.patience}: {otherwise}")
+            await anyio.sleep(LOOK_EVERY.total_seconds())
 
     async def all_ended(self) -> bool:
         """Whether every job has its outcome."""
@@ -185,27 +143,61 @@ class _World:
         return all(not desk.holder for desk in self.machine.referee.desks.values())
 
 
-async def _play(seed: int, folder: Path) -> Report:
+async def _play(
+    seed: int, folder: Path, focus: str, only: frozenset[str] | None, traces: list[Fates]
+) -> Report:
+    lots = random.Random(seed)
+    plan = Plan.of(lots, focus=focus)
+    fates = Fates(seed, anyio.current_time, only=only)
+    traces.append(fates)
     async with anyio.create_task_group() as tasks:
-        world = _World(seed, folder / "hotdesk.db", tasks)
-        referee = world.machine.referee
-        tasks.start_soon(world.sweep)
-        pool: anyio.CancelScope = await tasks.start(world.pool)
-        world.break_out()
-        await world.people()
+        machine = Machine(
+            folder / "hotdesk.db",
+            tasks,
+            fates,
+            skew_max=plan.skew_max,
+            has_kept_clocks=plan.has_kept_clocks,
+            limits=plan.worker,
+        )
+        world, referee = _World(plan, machine, fates), machine.referee
+        people = People(machine, fates, lots.randbytes)
+        await _together(tasks, world, people)
         world.calm_down()
         await world.until(world.all_ended, "jobs are without outcome")
         await world.until(world.all_free, "desks are held without jobs")
-        pool.cancel()
+        world.up.stop()
         await world.until(referee.is_quiet, "workers are still registered")
         await referee.conclude()
+        demand(len(referee.jobs) == people.submitted, f"{people.submitted} jobs were accepted")
+        _demand_tidy(folder)
         tasks.cancel_scope.cancel()
     return Report(
         seed=seed,
-        jobs=len(world.jobs),
-        workers=world.machine.started,
+        jobs=people.submitted,
+        workers=machine.started,
         lasted=timedelta(seconds=anyio.current_time()),
         events=referee.seen,
-        faults=world.faults.drawn + world.weather.drawn,
+        hits=fates.counts,
+        trace=tuple(fates.trace),
         digest=referee.digest,
     )
+
+
+async def _together(tasks: TaskGroup, world: _World, people: People) -> None:
+    """Everything at once, until the people are done and the last calamity is over."""
+    tasks.start_soon(world.up.run)
+    world.break_out()
+    async with anyio.create_task_group() as busy:
+        busy.start_soon(world.strike)
+        busy.start_soon(people.do, world.plan.acts)
+
+
+def _demand_tidy(folder: Path) -> None:
+    left = {path.name for path in folder.iterdir()} - OURS
+    demand(not left, f"files are left: {left}")
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,194 @@
+"""What the events have told: an account of jobs and desks that no record had a part in."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hotdesk.desks import InterruptPolicy, JobState
+from hotdesk.events import StoredEvent
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+def demand(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an assertion
+    """Raise ``Violation`` unless *holds*."""
+    if not holds:
+        raise Violation(otherwise)
+
+
+# What changes the state of a job, its first event aside.
+JOB_EVENTS = frozenset(
+    "CancelAsked JobStarted JobEnded JobPutBack JobRetried AttemptFailed AttemptGivenBack".split()
+)
+
+
+@dataclass(slots=True)
+class JobAccount:
+    """What is known of one job. ``order`` is its submission, ``place`` that of its send."""
+
+    desk: str
+    thread: str
+    policy: InterruptPolicy
+    order: int
+    place: int
+    state: JobState = JobState.QUEUED
+    attempt: int = 0
+    is_cancel_asked: bool = False
+    # What its handler was told is durable.
+    saved: int = 0
+
+
+@dataclass(slots=True)
+class DeskAccount:
+    """What is known of one desk."""
+
+    generation: int = 0
+    claimed_at: float = 0.0
+    holder: str = ""
+    active: str = ""
+    is_paused: bool = False
+    # Interrupted jobs of each thread since its last success.
+    owed: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    jobs: list[str] = field(default_factory=list)
+    # Who runs a handler now: generations, each once.
+    running: set[int] = field(default_factory=set)
+
+
+class Accounts:
+    """The accounts of a whole run; refuses events that cannot be true."""
+
+    def __init__(self, *, is_excused: Callable[[str], bool], clock: Callable[[], float]) -> None:
+        """``is_excused`` says whether a worker may lose its lease, because of what befell it."""
+        self._is_excused = is_excused
+        self._clock = clock
+        self.jobs: dict[str, JobAccount] = {}
+        self.desks: defaultdict[str, DeskAccount] = defaultdict(DeskAccount)
+        # Workers that were asked to take nothing more.
+        self.draining: set[str] = set()
+
+    def take(self, event: StoredEvent, policies: Mapping[str, InterruptPolicy]) -> None:
+        """Book one event; *policies* are those of the jobs that it may be the first word of.
+
+        Raises:
+            Violation: It contradicts what came before.
+        """
+        worker_id = str(event.details.get("worker_id", ""))
+        if event.kind == "WorkerStarted":
+            self.draining.discard(worker_id)
+        elif event.kind == "DrainAsked":
+            self.draining.add(worker_id)
+        elif event.kind == "JobSubmitted":
+            self._submit(event, policies.get(event.job_id, InterruptPolicy.DESK))
+        elif event.kind in JOB_EVENTS:
+            self._take_of_job(event, worker_id)
+        elif event.desk:
+            self._take_of_desk(event, worker_id)
+
+    def _take_of_desk(self, event: StoredEvent, worker_id: str) -> None:
+        desk = self.desks[event.desk]
+        match event.kind:
+            case "DeskClaimed":
+                self._claim(event, desk, worker_id)
+            case "LeaseExpired" | "DeskReleased" | "DeskGivenWay":
+                self._leave(event, desk, worker_id)
+            case "DeskPaused" | "DeskResumed":
+                desk.is_paused = event.kind == "DeskPaused"
+
+    def _take_of_job(self, event: StoredEvent, worker_id: str) -> None:
+        desk, job = self.desks[event.desk], self.jobs[event.job_id]
+        match event.kind:
+            case "CancelAsked":
+                job.is_cancel_asked = True
+            case "JobStarted":
+                self._start(event, desk, job, worker_id)
+            case _:
+                self._turn(event, desk, job)
+
+    def may_preempt(self, newer: JobAccount, running: JobAccount) -> bool:
+        """Whether *newer* is newer, and its policy reaches *running*."""
+        if newer.order <= running.order or newer.desk != running.desk:
+            return False
+        return newer.policy is InterruptPolicy.DESK or (
+            newer.policy is InterruptPolicy.THREAD and newer.thread == running.thread
+        )
+
+    def _submit(self, event: StoredEvent, policy: InterruptPolicy) -> None:
+        demand(event.job_id not in self.jobs, f"{event.job_id} was submitted twice")
+        self.jobs[event.job_id] = JobAccount(
+            desk=event.desk,
+            thread=str(event.details["thread"]),
+            policy=policy,
+            order=int(event.cursor),
+            place=int(event.cursor),
+        )
+        self.desks[event.desk].jobs.append(event.job_id)
+
+    def _claim(self, event: StoredEvent, desk: DeskAccount, worker_id: str) -> None:
+        demand(not desk.holder, f"{event.desk} has two holders")
+        demand(event.generation == desk.generation + 1, f"{event} does not follow")
+        demand(worker_id not in self.draining, f"{event}, although it drains")
+        demand(not desk.is_paused, f"{event}, although it is paused")
+        desk.generation = event.generation
+        desk.claimed_at = self._clock()
+        desk.holder = worker_id
+
+    def _leave(self, event: StoredEvent, desk: DeskAccount, worker_id: str) -> None:
+        if event.kind == "LeaseExpired":
+            is_excused = self._is_excused(worker_id)
+            demand(is_excused, f"{event}, though nothing had happened to its worker")
+        demand(event.generation == desk.generation, f"{event} is stale")
+        if desk.active:
+            self.jobs[desk.active].state = JobState.QUEUED
+        if event.kind == "DeskReleased":
+            left = [each for each in desk.jobs if not self.jobs[each].state.is_ended]
+            demand(not left, f"{event} while {left} wait")
+        desk.holder = desk.active = ""
+
+    def _start(
+        self, event: StoredEvent, desk: DeskAccount, job: JobAccount, worker_id: str
+    ) -> None:
+        demand(job.state is JobState.QUEUED, f"{event} of a job that is {job.state}")
+        demand(worker_id == desk.holder, f"{event} is not the holder's")
+        demand(event.generation == desk.generation, f"{event} is stale")
+        demand(not desk.active, f"{event} while {desk.active} is active")
+        demand(not desk.is_paused, f"{event} at a paused desk")
+        demand(worker_id not in self.draining, f"{event} by a worker that drains")
+        before = [
+            each
+            for each in desk.jobs
+            if self.jobs[each].place < job.place and not self.jobs[each].state.is_ended
+        ]
+        demand(not before, f"{event} overtakes {before}")
+        job.attempt += 1
+        demand(event.details["attempt"] == job.attempt, f"{event} is attempt {job.attempt}")
+        desk.active, job.state = event.job_id, JobState.RUNNING
+
+    def _turn(self, event: StoredEvent, desk: DeskAccount, job: JobAccount) -> None:
+        is_retry = event.kind == "JobRetried"
+        demand(job.state.is_ended == is_retry, f"{event} of a job that is {job.state}")
+        was_active = desk.active == event.job_id
+        if was_active:
+            demand(event.generation == desk.generation, f"{event} is stale")
+            desk.active = ""
+        ended = JobState(str(event.details["state"])) if event.kind == "JobEnded" else None
+        job.state = ended or JobState.QUEUED
+        if ended is not None and job.is_cancel_asked:
+            demand(ended is JobState.CANCELLED, f"{event}, although it was cancelled in time")
+        owed = desk.owed[job.thread]
+        if event.kind == "AttemptGivenBack" or (event.kind == "JobPutBack" and was_active):
+            job.attempt -= 1
+        if event.kind == "JobPutBack" or ended is JobState.PREEMPTED:
+            newer = (self.jobs[each] for each in desk.jobs)
+            demand(any(self.may_preempt(each, job) for each in newer), f"{event} for nothing")
+        if is_retry:
+            job.order = job.place = int(event.cursor)
+            job.attempt, job.is_cancel_asked = 0, False
+            owed.discard(event.job_id)
+        elif ended is JobState.SUCCEEDED:
+            owed.clear()
+        elif event.kind == "JobPutBack":
+            job.place = int(event.cursor)
+        elif ended is JobState.PREEMPTED:
+            owed.add(event.job_id)

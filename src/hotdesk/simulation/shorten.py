@@ -1,0 +1,75 @@
+"""Shortens a failing run: leaves out what went wrong, piece by piece, while it still fails.
+
+Delta debugging: halves are left out first, then quarters, down to single happenings.
+What is left at the end is needed, each by itself.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from hotdesk.simulation.world import Failed, simulate
+
+# A run takes some tenths of a second, so this some minutes at worst.
+RUNS_MAX = 400
+# A run is nearly all writing; where there is a file system in memory, it takes half the time.
+MEMORY = Path("/dev/shm")  # noqa: S108 - only as the parent of a folder of our own
+
+
+def run_in_memory(seed: int, *, only: frozenset[str] | None = None) -> None:
+    """Run *seed* with *only* these happenings, in a folder that is gone afterwards.
+
+    Raises:
+        Failed: It fails.
+    """
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        simulate(seed, Path(folder), only=only)
+
+
+def shorten(
+    failed: Failed,
+    *,
+    run: Callable[..., object] = run_in_memory,
+    on_progress: Callable[[int, int], None] = lambda _runs, _left: None,
+) -> Failed:
+    """The shortest failing run that was found from *failed*, itself at worst.
+
+    ``on_progress`` is told, after each run, how many there were and how many happenings
+    are left. At most ``RUNS_MAX`` runs are tried.
+    """
+    runs = 0
+
+    def again(names: Sequence[str]) -> Failed | None:
+        nonlocal runs
+        runs += 1
+        try:
+            run(failed.seed, only=frozenset(names))
+        except Failed as error:
+            return error
+        return None
+
+    best, kept = failed, [each.name for each in failed.trace]
+    pieces = 2
+    while len(kept) > 1 and runs < RUNS_MAX:
+        for rest in _without_one_piece(kept, pieces):
+            found = again(rest)
+            on_progress(runs, len(kept))
+            if found is not None:
+                # What the shorter run did not come to is not needed either.
+                best, kept = found, [each.name for each in found.trace]
+                pieces = max(pieces - 1, 2)
+                break
+            if runs >= RUNS_MAX:
+                break
+        else:
+            if pieces >= len(kept):
+                break
+            pieces = min(2 * pieces, len(kept))
+    return best
+
+
+def _without_one_piece(names: Sequence[str], pieces: int) -> Iterator[list[str]]:
+    size = -(-len(names) // pieces)
+    # The late ones first: what came after the failure's cause goes at once.
+    for first in reversed(range(0, len(names), size)):
+        yield [*names[:first], *names[first + size :]]
