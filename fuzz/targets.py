@@ -167,7 +167,7 @@ TARGETS = {
             b"999999999999999",
         ),
     ),
-    "result": Target(check=papers.result, seeds=(b"It is blue.",)),
+    "result": Target(check=papers.result, seeds=(b"It is blue.", b"x" * 100_001)),
     "endurance": Target(
         check=endurance.endurance,
         seeds=(b"On a x wrote:\0\n\0x", b"\0<a href='\0>", b"\0sent from\n\0", b';a=\0"\\\0'),
