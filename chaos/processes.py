@@ -72,6 +72,15 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def has_in_tree(pid: int, word: str) -> bool:
+    """Whether a process, or one that descends from it, has *word* in its command line."""
+    for each in tree(pid):
+        with suppress(OSError):
+            if os.fsencode(word) in (_PROCESSES / str(each) / "cmdline").read_bytes():
+                return True
+    return False
+
+
 def workers(folder: Path) -> list[Found]:
     """Return the worker processes of the run, by their pid."""
     found = [each for each in of_run(folder) if each.worker_id]
