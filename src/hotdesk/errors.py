@@ -16,6 +16,11 @@ an instruction or the text of a mail.
 
 from __future__ import annotations
 
+import errno
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The numbers of an ``OSError`` that no job is to blame for: it may be tried again later."""
+
 
 class HotdeskError(Exception):
     """Anything that Hotdesk raises on purpose."""
@@ -82,8 +87,8 @@ class AttemptFailed(HotdeskError):
     """This attempt came to nothing; raised by handlers and by runners.
 
     ``is_retryable=False`` ends the job as ``failed`` at once. ``is_given_back``
-    says that the attempt never had a chance (an origin that cannot be reached):
-    it is repeated after the backoff and, within bounds, not counted.
+    says that the attempt never had a chance (an origin that cannot be reached, a full
+    disk): it is repeated after the backoff and, within bounds, not counted.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ from hotdesk.desks import (
     Result,
     storable,
 )
-from hotdesk.errors import AttemptFailed, ClaimLost, NotAllowed, Rejected, Unavailable
+from hotdesk.errors import DISK_FULL, AttemptFailed, ClaimLost, NotAllowed, Rejected, Unavailable
 from hotdesk.lifecycle import EXTEND_BY, EXTEND_EVERY, LEASE
 from hotdesk.ports import Backend, Clock, Runner
 
@@ -355,7 +355,9 @@ class Session:
             outcome = Outcome.failed(storable(str(error)))
         except OSError as error:
             # Without the path: this text is the answer to the job.
-            outcome = Outcome.attempt_failed(f"the worker's system: {error.strerror}")
+            text = f"the worker's system: {error.strerror}"
+            is_full = error.errno in DISK_FULL
+            outcome = Outcome.given_back(text) if is_full else Outcome.attempt_failed(text)
         except _Stopped as stopped:
             outcome = Outcome.interrupted(stopped.reason)
         finally:

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 import hotdesk
+from chaos.disk import small_disk
 from hotdesk import Client, Desk, Job, JobState
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
@@ -279,6 +280,26 @@ async def test_an_origin_that_is_away_gives_the_attempt_back(
         done = await client.result(job.id, timeout=SOON)
 
     assert (done.state, done.attempt) == (JobState.SUCCEEDED, 1)
+    assert done.given_back > 0
+
+
+@pytest.mark.parametrize("place", ["homes", "workspaces"])
+async def test_a_full_disk_gives_the_attempt_back(serve: Serve, folder: Path, place: str) -> None:
+    with small_disk(folder / place) as disk:
+        if disk.cannot_be_filled:
+            pytest.skip(disk.cannot_be_filled)
+        disk.fill()
+        async with serve("echo x > x") as client:
+            job = await client.submit("amelia/scott", "try", thread="t1")
+            with anyio.fail_after(SOON):
+                async for event in client.events(after=""):
+                    assert event.kind not in ("AttemptFailed", "JobEnded")
+                    if event.kind == "AttemptGivenBack":
+                        break
+            disk.free()
+            done = await client.result(job.id, timeout=SOON)
+
+    assert done.state is JobState.SUCCEEDED
     assert done.given_back > 0
 
 

@@ -13,7 +13,7 @@ import anyio
 from anyio import to_thread
 
 from hotdesk.desks import Desk
-from hotdesk.errors import AttemptFailed
+from hotdesk.errors import DISK_FULL, AttemptFailed
 from hotdesk.runners.jobfile import JOB_FILE
 from hotdesk.workspaces.removal import empty, remove
 
@@ -62,7 +62,10 @@ class Homes:
                 for path in (home / JOB_FILE, home):
                     os.chown(path, self._owner_uid, self._owner_uid)
         except OSError as error:
-            raise AttemptFailed(f"no home can be made for the agent: {error.strerror}") from error
+            raise AttemptFailed(
+                f"no home can be made for the agent: {error.strerror}",
+                is_given_back=error.errno in DISK_FULL,
+            ) from error
 
     def _remove(self, home: Path) -> None:
         remove(home.parent, os.fsencode(home.name), self._trash)

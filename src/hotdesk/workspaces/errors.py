@@ -6,7 +6,8 @@ generation on the branch is ``ClaimLost``.
 
 AttemptFailed
 ├── OriginUnreachable   given back: network, authentication, or no such repository
-├── GitFailed           retryable: git ended with an error nobody foresaw, or took too long
+├── GitFailed           retryable: git ended with an error nobody foresaw, or took too long;
+│                       given back when the disk is full
 ├── WorkspaceLost       retryable: the agent removed or replaced the folder it worked in
 ├── TooMuchToCommit     final: more files or bytes than one commit may carry
 ├── PushRefused         final: the origin's rules forbid the push; a person must act
@@ -17,7 +18,9 @@ No message holds a credential: what git says is redacted before it gets here.
 
 from __future__ import annotations
 
-from hotdesk.errors import AttemptFailed
+import os
+
+from hotdesk.errors import DISK_FULL, AttemptFailed
 
 _FILES_SHOWN_MAX = 10
 
@@ -34,7 +37,11 @@ class GitFailed(AttemptFailed):
 
     def __init__(self, command: str, status: int | None, last_lines: str) -> None:
         ended = "was stopped" if status is None else f"ended with {status}"
-        super().__init__(f"git {command} {ended}: {last_lines or 'it said nothing'}")
+        super().__init__(
+            f"git {command} {ended}: {last_lines or 'it said nothing'}",
+            # It runs with LC_ALL=C, and no exit status tells this apart.
+            is_given_back=any(os.strerror(number) in last_lines for number in DISK_FULL),
+        )
         self.command = command
         self.status = status
         self.last_lines = last_lines

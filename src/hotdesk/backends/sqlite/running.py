@@ -293,7 +293,7 @@ def _event(key: str, generation: int, job: Row, after: Settlement, send: int) ->
     if after.is_put_back:
         return JobPutBack(desk=key, job_id=job_id, generation=generation, send=send)
     if after.attempt < job["attempt"]:
-        reason = "origin unreachable" if after.delay else "interrupted"
+        reason = "origin or disk out of reach" if after.delay else "interrupted"
         return AttemptGivenBack(desk=key, job_id=job_id, generation=generation, reason=reason)
     return AttemptFailed(
         desk=key,
