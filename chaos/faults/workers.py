@@ -109,7 +109,7 @@ class FreezeWorker(_WorkerFault):
 
 
 class FreezePush(_WorkerFault):
-    """SIGSTOP of a worker and its git, which has begun to move a branch, past its lease."""
+    """SIGSTOP of a worker and its git, which is just about to move a branch, past its lease."""
 
     name = "SIGSTOP in the middle of a push"
 
@@ -117,7 +117,7 @@ class FreezePush(_WorkerFault):
         """Wait for a push, stop everything, and let it go on when it is stale."""
         with anyio.move_on_after(PUSH_SECONDS_MAX) as search:
             found, job_id, generation = await self._victim(dice)
-            while not (job_id and processes.has_in_tree(found.pid, "receive-pack")):
+            while not (job_id and processes.has_in_tree(found.pid, "pre-receive")):
                 await anyio.sleep(PUSH_LOOK_SECONDS)
                 found, job_id, generation = await self._victim(dice)
         if search.cancelled_caught:
