@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 import aiosmtplib
 import anyio
@@ -57,6 +57,36 @@ class Relay:
         if self.username and self.tls == "none" and self.host not in ("127.0.0.1", "localhost"):
             raise Rejected("a password is not sent over the network without TLS: set tls")
 
+    async def deliver(self, mail: bytes, *, sender: str, recipient: str, hostname: str) -> None:
+        """Give one mail to the relay, which is told that *hostname* calls.
+
+        Raises:
+            aiosmtplib.SMTPException: It did not take the mail, or its reply was lost.
+            OSError: It cannot be reached.
+        """
+        await aiosmtplib.send(
+            mail,
+            sender=sender,
+            recipients=[recipient],
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.tls == "implicit",
+            start_tls=self.tls == "starttls",
+            tls_context=self.context,
+            username=self.username or None,
+            password=self.password or None,
+            local_hostname=hostname,
+            timeout=self.timeout_seconds,
+        )
+
+
+class Courier(Protocol):
+    """What takes mails and answers for them from then on; see ``Relay.deliver``."""
+
+    async def deliver(self, mail: bytes, *, sender: str, recipient: str, hostname: str) -> None:
+        """Give one mail away."""
+        ...
+
 
 class Outbox:
     """Sends due answers until it is cancelled."""
@@ -65,15 +95,17 @@ class Outbox:
         self,
         records: Records,
         clock: Clock,
-        relay: Relay,
+        relay: Courier,
         *,
         domain: str,
         key: bytes,
         preview_of: Callable[[Job], str] = lambda _: "",
+        look_every: timedelta = LOOK_AT_LEAST,
     ) -> None:
         """``domain`` and ``key`` make the addresses of desks and threads; see ``address.py``.
 
-        ``preview_of`` gives the link to see a job's result, or nothing.
+        ``preview_of`` gives the link to see a job's result, or nothing. The outbox looks
+        when something was written, and ``look_every`` in any case.
         """
         self._records = records
         self._clock = clock
@@ -81,6 +113,7 @@ class Outbox:
         self._domain = domain
         self._key = key
         self._preview_of = preview_of
+        self._look_every = look_every
         self._taken: set[str] = set()
 
     async def run(self) -> None:
@@ -88,7 +121,7 @@ class Outbox:
         mark: int | None = None
         while True:
             try:
-                mark = await self._records.changed(mark, wait=LOOK_AT_LEAST)
+                mark = await self._records.changed(mark, wait=self._look_every)
                 while await self.send_due():
                     continue
             except Unavailable:
@@ -143,7 +176,13 @@ class Outbox:
                 message_id=message_id,
                 preview=self._preview_of(answer.job),
             )
-            await self._hand_over(mail, sender=sender, recipient=answer.job.origin.sender)
+            # Bounces come back to the desk, where they are noted and start nothing.
+            await self._relay.deliver(
+                mail,
+                sender=sender,
+                recipient=answer.job.origin.sender,
+                hostname=self._domain,
+            )
         except Rejected as error:
             await self._failed(answer, str(error), is_final=True)
         except aiosmtplib.SMTPRecipientsRefused as error:
@@ -156,24 +195,6 @@ class Outbox:
         else:
             return True
         return False
-
-    async def _hand_over(self, mail: bytes, *, sender: str, recipient: str) -> None:
-        relay = self._relay
-        await aiosmtplib.send(
-            mail,
-            # Bounces come back to the desk, where they are noted and start nothing.
-            sender=sender,
-            recipients=[recipient],
-            hostname=relay.host,
-            port=relay.port,
-            use_tls=relay.tls == "implicit",
-            start_tls=relay.tls == "starttls",
-            tls_context=relay.context,
-            username=relay.username or None,
-            password=relay.password or None,
-            local_hostname=self._domain,
-            timeout=relay.timeout_seconds,
-        )
 
     async def _refused(self, answer: Answer, reply: aiosmtplib.SMTPResponseException) -> None:
         is_final = reply.code >= PERMANENT and reply.code != _ABOUT_US

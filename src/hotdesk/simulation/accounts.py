@@ -20,7 +20,9 @@ def demand(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as an a
 
 # What changes the state of a job, its first event aside.
 JOB_EVENTS = frozenset(
-    "CancelAsked JobStarted JobEnded JobPutBack JobRetried AttemptFailed AttemptGivenBack".split()
+    """
+    AnswerSent AttemptFailed AttemptGivenBack CancelAsked JobEnded JobPutBack JobRetried JobStarted
+    """.split()
 )
 
 
@@ -36,6 +38,12 @@ class JobAccount:
     state: JobState = JobState.QUEUED
     attempt: int = 0
     is_cancel_asked: bool = False
+    # The generation that published its outcome.
+    published_in: int = 0
+    # Whether somebody waits for a mail about each of its outcomes; the mails that went out.
+    is_by_mail: bool = False
+    outcomes: int = 0
+    answers: set[str] = field(default_factory=set)
     # What its handler was told is durable.
     saved: int = 0
 
@@ -52,6 +60,8 @@ class DeskAccount:
     # Interrupted jobs of each thread since its last success.
     owed: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     jobs: list[str] = field(default_factory=list)
+    # The generation that shut the former ones out of the branch of each thread.
+    fences: dict[str, int] = field(default_factory=dict)
     # Who runs a handler now: generations, each once.
     running: set[int] = field(default_factory=set)
 
@@ -93,6 +103,8 @@ class Accounts:
                 self._claim(event, desk, worker_id)
             case "LeaseExpired" | "DeskReleased" | "DeskGivenWay":
                 self._leave(event, desk, worker_id)
+            case "BranchFenced":
+                desk.fences[str(event.details["thread"])] = event.generation
             case "DeskPaused" | "DeskResumed":
                 desk.is_paused = event.kind == "DeskPaused"
 
@@ -101,6 +113,8 @@ class Accounts:
         match event.kind:
             case "CancelAsked":
                 job.is_cancel_asked = True
+            case "AnswerSent":
+                job.answers.add(str(event.details["message_id"]))
             case "JobStarted":
                 self._start(event, desk, job, worker_id)
             case _:
@@ -120,6 +134,7 @@ class Accounts:
             desk=event.desk,
             thread=str(event.details["thread"]),
             policy=policy,
+            is_by_mail=event.details["source"] == "mail",
             order=int(event.cursor),
             place=int(event.cursor),
         )
@@ -174,8 +189,11 @@ class Accounts:
             desk.active = ""
         ended = JobState(str(event.details["state"])) if event.kind == "JobEnded" else None
         job.state = ended or JobState.QUEUED
+        job.outcomes += ended is not None
         if ended is not None and job.is_cancel_asked:
             demand(ended is JobState.CANCELLED, f"{event}, although it was cancelled in time")
+            is_public = was_active and job.published_in == event.generation
+            demand(not is_public, f"{event}, although it was published")
         owed = desk.owed[job.thread]
         if event.kind == "AttemptGivenBack" or (event.kind == "JobPutBack" and was_active):
             job.attempt -= 1
@@ -184,7 +202,7 @@ class Accounts:
             demand(any(self.may_preempt(each, job) for each in newer), f"{event} for nothing")
         if is_retry:
             job.order = job.place = int(event.cursor)
-            job.attempt, job.is_cancel_asked = 0, False
+            job.attempt, job.is_cancel_asked, job.published_in = 0, False, 0
             owed.discard(event.job_id)
         elif ended is JobState.SUCCEEDED:
             owed.clear()

@@ -26,12 +26,15 @@ class Fault(StrEnum):
     KILLED_AFTER = "killed after"
     FROZEN_BEFORE = "frozen before"
     FROZEN_AFTER = "frozen after"
+    CUT_OFF = "cut off"
     CLOCK_JUMPED = "clock jumped"
 
 
 WEATHER = (Fault.REFUSED, Fault.ANSWER_LOST, Fault.DELAYED)
 # A write waits for the lock of the file for as long, and then gives up.
 DELAY_MAX = timedelta(seconds=5)
+# Several leases: a worker that reaches nobody must give up meanwhile.
+CUT_OFF_MAX = timedelta(minutes=10)
 # The step that a run looks at closely goes wrong so much more often, for each process at
 # first; one that is taken hundreds of times would otherwise be all that happens.
 FOCUS = 25
@@ -101,6 +104,8 @@ class FaultyBackend:
 
     async def _call(self, step: str, *arguments: object, **options: object) -> object:
         await self._process.gate()
+        if self._process.is_cut_off:
+            raise Unavailable(f"{step} reached nobody", committed=False)
         rates, moment, fault = self._rates(), "", None
         if rates.chances:
             turn, moment = self._fates.turn(f"{self._process.name} {step}")
@@ -127,6 +132,9 @@ class FaultyBackend:
                 raise Unavailable(f"{step} was refused", committed=False)
             case Fault.DELAYED:
                 await self._process.sleep(DELAY_MAX * lot)
+            case Fault.CUT_OFF:
+                self._process.cut_off(CUT_OFF_MAX * lot)
+                raise Unavailable(f"{step} reached nobody", committed=False)
             case Fault.CLOCK_JUMPED:
                 self._process.set_clock(rates.skew_max * (2 * lot - 1))
             case Fault.FROZEN_BEFORE:

@@ -1,5 +1,7 @@
 """How the simulation carries out an attempt, and the origin that it publishes to."""
 
+from datetime import timedelta
+
 import anyio
 
 from hotdesk.desks import Claim, Delivery, Result
@@ -10,6 +12,8 @@ from hotdesk.simulation.referee import Referee
 from hotdesk.simulation.traffic import Work
 
 SAVE_EVERY = 5
+# How long a push takes: whoever cancels meanwhile comes too late.
+PUSH = timedelta(seconds=5)
 # What an attempt finds that was cut short behind its push: nothing is left to do.
 PUBLISHED = Result(text="published before")
 
@@ -100,9 +104,10 @@ class SimulatedRunner:
     async def publish(self, delivery: Delivery, result: Result, context: Context) -> Result:
         """Push."""
         del context
-        await self._process.gate()
+        await self._process.sleep(PUSH)
         if result is not PUBLISHED:
             self._origin.publish(delivery)
+            self._referee.note_published(delivery)
         return result
 
     async def leave(self, claim: Claim) -> None:

@@ -193,9 +193,7 @@ class Machine:
             self._limit(store)
 
     def _limit(self, store: SqliteBackend) -> None:
-        # SQLite raises a number that is too small to the size of the file.
-        connection = store._file._connection  # noqa: SLF001 - there is no other way to its disk
-        connection.execute(f"PRAGMA max_page_count = {self._pages_max}")
+        store._file.limit(self._pages_max)  # noqa: SLF001 - there is no other way to its disk
 
     async def close(self, store: SqliteBackend) -> None:
         """Close a connection that ``store`` opened."""

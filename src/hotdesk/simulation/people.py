@@ -6,10 +6,11 @@ from functools import partial
 import anyio
 
 from hotdesk.client import Client
-from hotdesk.desks import JobState
+from hotdesk.desks import JobState, NewJob, Origin
 from hotdesk.errors import NotFound, Rejected, Unavailable
 from hotdesk.simulation.fates import Fates
 from hotdesk.simulation.machine import Machine
+from hotdesk.simulation.post import DOMAIN
 from hotdesk.simulation.traffic import Act, Deed
 
 
@@ -43,10 +44,15 @@ class People:
         match act.deed:
             case Deed.SUBMIT:
                 assert act.work is not None
-                text, thread = act.work.text(), act.thread
-                await client.submit(
-                    act.desk, text, thread=thread, id=job_id, interrupt=act.interrupt
+                job = NewJob(
+                    id=job_id,
+                    desk=act.desk,
+                    thread=act.thread,
+                    instruction=act.work.text(),
+                    interrupt=act.interrupt,
+                    origin=_mail(job_id) if act.number % 2 else Origin(),
                 )
+                await client.submit_many([job])
                 self.submitted += 1
             case Deed.CANCEL:
                 await client.cancel(self._picked(act, has_ended=False))
@@ -84,3 +90,13 @@ class People:
                 await anyio.sleep(1)
             else:
                 return
+
+
+def _mail(job_id: str) -> Origin:
+    """Somebody waits for an answer by mail."""
+    return Origin(
+        source="mail",
+        sender=f"amelia@{DOMAIN}",
+        subject="The site",
+        message_id=f"<{job_id}@{DOMAIN}>",
+    )

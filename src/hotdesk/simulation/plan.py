@@ -11,6 +11,7 @@ from hotdesk.placement import PinnedDesk, PoolLimits
 from hotdesk.session import WorkerLimits
 from hotdesk.simulation.bell import Ring
 from hotdesk.simulation.faults import WEATHER, Fault, FaultRates
+from hotdesk.simulation.post import Reply
 from hotdesk.simulation.traffic import Act, Traffic
 
 MINUTE = timedelta(minutes=1)
@@ -78,6 +79,7 @@ class Plan:
     workers_faults: FaultRates
     others_faults: FaultRates
     rings: dict[Ring, float] = field(default_factory=dict)
+    replies: dict[Reply, float] = field(default_factory=dict)
     skew_max: timedelta = KEPT
     patience: timedelta = timedelta(days=2)
 
@@ -113,6 +115,7 @@ class Plan:
                 Fault.KILLED_AFTER: death / 2,
                 Fault.FROZEN_BEFORE: frost / 2,
                 Fault.FROZEN_AFTER: frost / 2,
+                Fault.CUT_OFF: frost / 2,
             },
             focus=focus or drawn,
             skew_max=skew_max,
@@ -131,6 +134,7 @@ class Plan:
             workers_faults=workers,
             others_faults=others,
             rings=dict.fromkeys(Ring, ring) if ring else {},
+            replies=dict.fromkeys(Reply, lots.choice([0.05, 0.25])),
             skew_max=skew_max,
         )
 

@@ -23,17 +23,28 @@ class SimulatedProcess:
         self.pid = pid
         self.scope = anyio.CancelScope()
         self.is_dead = False
+        self.died_at = 0.0
         # Whether anything happened to it that may cost it its lease.
         self.was_troubled = False
         # Whether it was asked to end by a signal, which leaves no mark in the store.
         self.is_told_to_end = False
         self._skew = skew
         self.thaws_at = 0.0
+        self._connects_at = 0.0
 
     def freeze(self, span: timedelta) -> None:
         """Stand still for *span*, as a process that is stopped or swapped out."""
         self.was_troubled = True
         self.thaws_at = anyio.current_time() + span.total_seconds()
+
+    def cut_off(self, span: timedelta) -> None:
+        """Reach no store for *span*."""
+        self._connects_at = anyio.current_time() + span.total_seconds()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether no call reaches the store now."""
+        return anyio.current_time() < self._connects_at
 
     def set_clock(self, skew: timedelta) -> None:
         """Let the wall clock jump; monotonic time goes on."""
@@ -41,6 +52,8 @@ class SimulatedProcess:
 
     def kill(self) -> None:
         """End at once; no clean-up reaches the outside."""
+        if not self.is_dead:
+            self.died_at = anyio.current_time()
         self.is_dead = self.was_troubled = True
         self.scope.cancel()
 

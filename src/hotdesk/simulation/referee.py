@@ -27,6 +27,8 @@ from hotdesk.simulation.accounts import Accounts, demand
 from hotdesk.simulation.process import SimulatedProcess
 
 QUEUE_MAX = 1000
+# On its own machine a death is noticed by the next sweep; the disk may be full till then.
+DEAD_MAX = timedelta(minutes=10)
 
 
 class Referee:
@@ -109,10 +111,37 @@ class Referee:
         }[interrupt.reason]
         demand(is_meant, f"{delivery.job.id} stops for {interrupt}, which is not meant for it")
 
+    def note_published(self, delivery: Delivery) -> None:
+        """What a handler did is public."""
+        job, generation = delivery.job, delivery.claim.generation
+        fence = self.desks[job.desk.key].fences.get(job.thread, 0)
+        demand(generation >= fence, f"{job.id} is published behind the fence of {fence}")
+        self.jobs[job.id].published_in = generation
+
     def note_saved(self, delivery: Delivery, partial: int) -> None:
         """A handler was told that *partial* is durable."""
         job = self.jobs[delivery.job.id]
         job.saved = max(job.saved, partial)
+
+    def check_the_dead(self) -> None:
+        """Whoever is dead holds no desk for long, whatever else goes wrong."""
+        for key, desk in self.desks.items():
+            holder = self.processes.get(desk.holder)
+            if holder is not None and holder.is_dead:
+                held = timedelta(seconds=anyio.current_time() - holder.died_at)
+                demand(held < DEAD_MAX, f"{key} is held by {desk.holder}, dead for {held}")
+
+    def check_answers(self, taken: Counter[str], *, repeats_max: int) -> None:
+        """Each outcome was answered by one mail; the same one went out again at worst."""
+        sent: Counter[str] = Counter()
+        for job_id, job in self.jobs.items():
+            owed = job.outcomes if job.is_by_mail else 0
+            demand(len(job.answers) == owed, f"{job_id}: {job.answers} for {owed} outcomes")
+            sent.update(job.answers)
+        demand(set(sent) == set(taken), f"{set(taken)} were taken, {set(sent)} sent")
+        demand(not sent or max(sent.values()) == 1, "two outcomes have one answer")
+        repeats = taken.total() - len(taken)
+        demand(repeats <= repeats_max, f"{repeats} answers went out again, not {repeats_max}")
 
     async def is_quiet(self) -> bool:
         """Whether no worker is registered any more."""

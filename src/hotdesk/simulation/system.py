@@ -1,4 +1,4 @@
-"""The simulated ``hotdesk up``: a pool and a sweep in one process, started again when it ends."""
+"""The simulated ``hotdesk up``: pool, sweep and outbox in one process, started again if it ends."""
 
 from datetime import timedelta
 from itertools import count
@@ -7,9 +7,11 @@ import anyio
 
 from hotdesk.desks import Desk
 from hotdesk.errors import HotdeskError
+from hotdesk.mail.outbox import Outbox
 from hotdesk.placement import PoolLimits
 from hotdesk.pool import Pool
 from hotdesk.simulation.machine import Machine, RunningWorker
+from hotdesk.simulation.post import DOMAIN, KEY, SimulatedRelay
 from hotdesk.simulation.process import SimulatedProcess
 from hotdesk.sweep import Sweep
 
@@ -22,10 +24,11 @@ LOOK_EVERY = timedelta(minutes=1)
 class Up:
     """Keeps the system up until it is stopped."""
 
-    def __init__(self, machine: Machine, limits: PoolLimits) -> None:
-        """Run on *machine*; nothing is started yet."""
+    def __init__(self, machine: Machine, limits: PoolLimits, relay: SimulatedRelay) -> None:
+        """Run on *machine*, and send answers to *relay*; nothing is started yet."""
         self._machine = machine
         self._limits = limits
+        self._relay = relay
         self._numbers = count(1)
         self._names = count(1)
         self._process = machine.process("up 1")
@@ -70,7 +73,11 @@ class Up:
                 new_id=lambda: f"worker-{next(self._names)}",
                 look_every=LOOK_EVERY,
             )
+            outbox = Outbox(
+                store, process, self._relay, domain=DOMAIN, key=KEY, look_every=LOOK_EVERY
+            )
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(outbox.run)
                 tasks.start_soon(Sweep(store, process, retention=RETENTION).run)
                 await pool.run()
                 tasks.cancel_scope.cancel()

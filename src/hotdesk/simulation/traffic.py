@@ -51,7 +51,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One thing that somebody does at ``at``; ``number`` picks the job or worker it is about."""
+    """One thing that somebody does at ``at``.
+
+    ``number`` picks the job or worker it is about; an odd submission comes by mail.
+    """
 
     at: timedelta
     deed: Deed
@@ -102,6 +105,7 @@ class Traffic:
                 at=at,
                 deed=Deed.SUBMIT,
                 desk=desk,
+                number=lots.randrange(2),
                 thread=lots.choice(["header", "footer", "sidebar"]),
                 interrupt=lots.choice(list(InterruptPolicy)),
                 work=self._work(lots),

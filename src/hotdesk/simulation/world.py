@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from hotdesk.errors import HotdeskError
+from hotdesk.mail.outbox import AT_ONCE_MAX
 from hotdesk.simulation.accounts import Violation, demand
 from hotdesk.simulation.fates import Fates, Happening
 from hotdesk.simulation.faults import NO_FAULTS
@@ -22,6 +23,7 @@ from hotdesk.simulation.loop import Stuck, VirtualLoop
 from hotdesk.simulation.machine import Machine
 from hotdesk.simulation.people import People
 from hotdesk.simulation.plan import Calamity, Plan
+from hotdesk.simulation.post import Reply, SimulatedRelay
 from hotdesk.simulation.system import Up
 
 LOOK_EVERY = timedelta(minutes=1)
@@ -96,18 +98,21 @@ class _World:
         self.plan = plan
         self.machine = machine
         self.fates = fates
-        self.up = Up(machine, plan.pool)
+        self.relay = SimulatedRelay(fates)
+        self.up = Up(machine, plan.pool, self.relay)
 
     def break_out(self) -> None:
         """Let things go wrong from now on."""
         self.machine.workers_faults = self.plan.workers_faults
         self.machine.others_faults = self.plan.others_faults
         self.machine.exchange.chances = self.plan.rings
+        self.relay.chances = self.plan.replies
 
     def calm_down(self) -> None:
         """Let nothing go wrong from now on, so that everything can end."""
         self.machine.workers_faults = self.machine.others_faults = NO_FAULTS
         self.machine.exchange.chances = {}
+        self.relay.chances = {}
 
     async def strike(self) -> None:
         """Let the calamities of the plan come, each at its time."""
@@ -126,6 +131,12 @@ class _World:
                 case Calamity.UP_KILLED:
                     self.up.kill(with_workers=False)
 
+    async def watch(self) -> None:
+        """Look now and then at what no call would show."""
+        while True:
+            await anyio.sleep(LOOK_EVERY.total_seconds())
+            self.machine.referee.check_the_dead()
+
     async def until(self, is_so: Callable[[], Awaitable[bool]], otherwise: str) -> None:
         """Let time pass until *is_so*, within bounds."""
         ends = anyio.current_time() + self.plan.patience.total_seconds()
@@ -137,6 +148,17 @@ class _World:
     async def all_ended(self) -> bool:
         """Whether every job has its outcome."""
         return all(job.state.is_ended for job in self.machine.referee.jobs.values())
+
+    async def all_answered(self) -> bool:
+        """Whether every outcome that is owed an answer has it."""
+        jobs = self.machine.referee.jobs.values()
+        return all(len(job.answers) >= job.outcomes for job in jobs if job.is_by_mail)
+
+    def repeats_max(self) -> int:
+        """How many answers may have gone out again: each time that one was not noted at once."""
+        counts = self.fates.counts
+        unnoted = sum(n for (step, _), n in counts.items() if step in ("answer_sent", "machine"))
+        return counts["relay", Reply.LOST] + AT_ONCE_MAX * unnoted
 
     async def all_free(self) -> bool:
         """Whether every desk was left by its owner."""
@@ -164,10 +186,12 @@ async def _play(
         await _together(tasks, world, people)
         world.calm_down()
         await world.until(world.all_ended, "jobs are without outcome")
+        await world.until(world.all_answered, "outcomes are not answered")
         await world.until(world.all_free, "desks are held without jobs")
         world.up.stop()
         await world.until(referee.is_quiet, "workers are still registered")
         await referee.conclude()
+        referee.check_answers(world.relay.taken, repeats_max=world.repeats_max())
         demand(len(referee.jobs) == people.submitted, f"{people.submitted} jobs were accepted")
         _demand_tidy(folder)
         tasks.cancel_scope.cancel()
@@ -185,6 +209,7 @@ async def _play(
 
 async def _together(tasks: TaskGroup, world: _World, people: People) -> None:
     """Everything at once, until the people are done and the last calamity is over."""
+    tasks.start_soon(world.watch)
     tasks.start_soon(world.up.run)
     world.break_out()
     async with anyio.create_task_group() as busy:

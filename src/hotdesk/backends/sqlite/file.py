@@ -222,6 +222,11 @@ class DatabaseFile:
             finally:
                 copy.close()
 
+    def limit(self, pages: int) -> None:
+        """Let the file not grow beyond *pages*, or its present size: a disk that is full."""
+        with _translated(self.path):
+            self._connection.execute(f"PRAGMA max_page_count = {pages}")
+
     def check(self) -> list[str]:
         """What SQLite's own quick check finds wrong; empty when all is well."""
         with _translated(self.path):

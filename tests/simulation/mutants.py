@@ -1,0 +1,210 @@
+"""Deliberately broken engines: ``python -m tests.simulation.mutants`` tells how each is caught.
+
+A mutant takes one guard of the protocol away, in the real code. The model has more of
+them (``python -m hotdesk.model --mutants``), among them all that need a queue service.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from hotdesk import session
+from hotdesk.backends.sqlite import claiming, file, rows, running
+from hotdesk.desks import Claim, Delivery
+from hotdesk.mail.outbox import Outbox
+from hotdesk.ports import Answer
+from hotdesk.simulation import Failed, simulate
+from hotdesk.simulation.labour import Origin
+from hotdesk.simulation.shorten import MEMORY
+
+SEEDS_MAX = 2000
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A guard that is gone: which, and how to take it away."""
+
+    name: str
+    breaks: str
+    apply: Callable[[Patch], None]
+
+
+def seeds_to_detection(mutant: Mutant, seeds_max: int = SEEDS_MAX) -> tuple[int, str] | None:
+    """How many seeds it takes, from 0 on, and what the last one said; ``None`` for too many."""
+    with pytest.MonkeyPatch.context() as patch:
+        mutant.apply(patch)
+        for seed in range(seeds_max):
+            folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+            try:
+                simulate(seed, folder)
+            except Failed as failed:
+                return seed + 1, str(failed.reason)
+            finally:
+                shutil.rmtree(folder)
+    return None
+
+
+def _sql(name: str, old: str, new: str) -> Callable[[Patch], None]:
+    """Change a statement."""
+
+    def apply(patch: Patch) -> None:
+        assert old in file._SQL[name], f"{old!r} is not in the statement {name}"
+        patch.setitem(file._SQL, name, file._SQL[name].replace(old, new))
+
+    return apply
+
+
+def _unchecked(*modules: Any) -> Callable[[Patch], None]:  # noqa: ANN401 - modules
+    """Let verbs of these modules take any generation for the current one."""
+
+    def held(tx: file.Transaction, claim: Claim) -> file.Row:
+        return tx.row("held_desk", key=claim.desk.key)
+
+    def held_active(tx: file.Transaction, delivery: Delivery) -> file.Row:
+        return tx.row("held_desk", key=delivery.claim.desk.key)
+
+    def apply(patch: Patch) -> None:
+        for module in modules:
+            patch.setattr(module, "held", held)
+            patch.setattr(module, "held_active", held_active)
+
+    return apply
+
+
+def _stale_interrupts(patch: Patch) -> None:
+    async def heed(self: session.Session) -> None:
+        async for interrupt in self._backend.interrupts(self._claim.worker_id):
+            if self._context is not None:
+                self._context.interrupted.ask(interrupt)
+
+    patch.setattr(session.Session, "_heed_interrupts", heed)
+
+
+def _another_id(_: Outbox, answer: Answer) -> str:
+    return f"<{answer.job.id}.{answer.number}.{answer.tries}@desk.example>"
+
+
+def _no_fold(patch: Patch) -> None:
+    patch.setattr(running, "_folded", lambda *_: ())
+
+
+def _no_lease_end(patch: Patch) -> None:
+    patch.setattr(session.Session, "_check_lease", lambda _: None)
+
+
+def _no_beat(patch: Patch) -> None:
+    async def keep(self: session.Session) -> None:
+        del self
+        await anyio.sleep_forever()
+
+    patch.setattr(session.Session, "_keep_claim", keep)
+
+
+def _no_bury(patch: Patch) -> None:
+    """Deaths are not noticed, and a lease ends when the active record's TTL does."""
+    patch.setattr(claiming, "bury", lambda *_: 0)
+    trusting = _sql("lapsed_desks", "lease_until <=", "coalesce(active_expires, lease_until) <=")
+    trusting(patch)
+
+
+def _no_seal(patch: Patch) -> None:
+    async def seal(self: session.Session, delivery: Delivery) -> None:
+        del self, delivery
+        await anyio.lowlevel.checkpoint()
+
+    patch.setattr(session.Session, "_seal", seal)
+
+
+def _no_fence(patch: Patch) -> None:
+    patch.setattr(Origin, "fence", lambda *_: None)
+
+
+def _cancel_forgotten(patch: Patch) -> None:
+    def entry_of(row: file.Row) -> Any:  # noqa: ANN401 - an Entry
+        return replace(before(row), is_cancelled=False)
+
+    before = rows.entry_of
+    patch.setattr(running, "entry_of", entry_of)
+
+
+def _retry_keeps_place(patch: Patch) -> None:
+    patch.setitem(
+        file._SQL, "retry", file._SQL["retry"].replace("place = :place,", "place = place,")
+    )
+
+
+MUTANTS = [
+    Mutant("settle_unfenced", "settle checks no generation", _unchecked(running)),
+    Mutant("leave_unfenced", "release and give way check no generation", _unchecked(claiming)),
+    Mutant(
+        "release_uncompared",
+        "a desk is released whatever is pending",
+        _sql("release", "pending = 0", "1"),
+    ),
+    Mutant(
+        "generation_kept",
+        "a claim keeps the generation",
+        _sql("take", "generation + 1", "generation"),
+    ),
+    Mutant("stale_interrupt_obeyed", "an interrupt is obeyed unread", _stale_interrupts),
+    Mutant("ttl_trusted", "only the end of the active record frees a desk", _no_bury),
+    Mutant(
+        "counted_late",
+        "an attempt is not counted before it runs",
+        _sql("start", "attempt = :attempt", "attempt = attempt"),
+    ),
+    Mutant(
+        "answered_twice",
+        "each try is another mail",
+        lambda patch: patch.setattr(Outbox, "message_id", _another_id),
+    ),
+    Mutant(
+        "answer_forgotten",
+        "an answer that was refused for now is not tried again",
+        _sql("answer_failed", "due_at = :due_at", "due_at = NULL"),
+    ),
+    Mutant("nothing_folded", "interrupted work is not handed on", _no_fold),
+    Mutant("lease_ignored", "a worker that is cut off works on", _no_lease_end),
+    Mutant("lease_not_renewed", "there are no heartbeats", _no_beat),
+    Mutant("published_unsealed", "publishing begins without asking", _no_seal),
+    Mutant("unfenced", "no branch is fenced, nor looked at", _no_fence),
+    Mutant("cancel_forgotten", "a cancelled job may succeed", _cancel_forgotten),
+    Mutant(
+        "place_kept",
+        "a job that is put back keeps its place",
+        _sql("settle", "place = :place,", "place = coalesce(NULL, place),"),
+    ),
+    Mutant(
+        "drained_claims",
+        "a worker that drains is handed jobs",
+        _sql("held_desk", "coalesce(worker.draining, 1)", "0"),
+    ),
+    Mutant("paused_served", "a paused desk is claimed", _sql("waiting_desk", "AND paused = 0", "")),
+    Mutant(
+        "partial_lost",
+        "a settlement forgets partial work",
+        _sql("settle", "settled = :settled", "settled = :settled, partial = NULL"),
+    ),
+]
+
+
+def main(names: list[str]) -> None:
+    """Print the table of *names*, or of all."""
+    for mutant in MUTANTS:
+        if not names or mutant.name in names:
+            found = seeds_to_detection(mutant)
+            seeds, said = found or ("not caught", "")
+            sys.stdout.write(f"| `{mutant.name}` | {mutant.breaks} | {seeds} | {said[:400]} |\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
