@@ -13,7 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix simulate model chaos fuzz bench docs setup pins clean style types test-packages
+.PHONY: help demo test check fix simulate mutants model chaos fuzz bench docs setup pins clean style types test-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
@@ -34,8 +34,11 @@ fix: $(READY) ## format the code and apply the safe fixes of ruff
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
-simulate: $(READY) ## run the whole system in virtual time: SEED=… for one seed, else until stopped
-	@$(BIN)/hotdesk simulate $(if $(SEED),--seed $(SEED)) $(ARGS)
+simulate: $(READY) ## run the whole system in virtual time: SEED=… or SEEDS=…, else until stopped
+	@$(BIN)/hotdesk simulate $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+mutants: $(READY) ## break the engine on purpose, in many ways; how many seeds until it is noticed
+	@$(BIN)/python -m tests.simulation.mutants $(ARGS)
 
 model: $(READY) ## explore the claim protocol in every world, the large ones too; minutes
 	@$(BIN)/python -m hotdesk.model $(ARGS)

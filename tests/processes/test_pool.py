@@ -36,8 +36,12 @@ async def pool(
     program: str = str(SERVED),
     prefix: str = "p",
     decides_pins: bool = True,
+    stop_time: timedelta = timedelta(seconds=10),
 ) -> AsyncIterator[tuple[Client, list[str]]]:
-    """A pool that runs beside the test, a client, and what the pool complained about."""
+    """A pool that runs beside the test, a client, and what the pool complained about.
+
+    When it has ended, none of its workers is registered any more.
+    """
     url = f"sqlite:///{folder / 'hotdesk.db'}"
     complaints: list[str] = []
     numbers = count(1)
@@ -54,7 +58,7 @@ async def pool(
         limits,
         new_id=lambda: f"{prefix}{next(numbers)}",
         decides_pins=decides_pins,
-        stop_time=timedelta(seconds=10),
+        stop_time=stop_time,
         on_error=complaints.append,
     ).run
     try:
@@ -90,6 +94,19 @@ async def test_the_pool_keeps_its_minimum_and_replaces_a_worker_that_is_killed(
 
     assert before[1].id in {w.id for w in after}
     assert "status -9" in complaints[0]
+
+
+async def test_a_worker_that_must_be_killed_at_the_end_is_not_registered_any_more(
+    tmp_path: Path,
+) -> None:
+    limits = PoolLimits(workers_min=1, workers_max=1)
+    async with pool(tmp_path, limits, stop_time=timedelta(milliseconds=50)) as (client, _):
+        [worker] = await until(client, lambda workers: len(workers) == 1)
+
+        os.kill(worker.pid, signal.SIGSTOP)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker.pid, 0)
 
 
 async def test_a_pool_at_zero_starts_a_worker_for_a_job_and_ends_it_when_idle(

@@ -30,21 +30,25 @@ Patch = pytest.MonkeyPatch
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A guard that is gone: which, and how to take it away."""
+    """A guard that is gone: which, how to take it away, and where trouble shows it soon."""
 
     name: str
     breaks: str
     apply: Callable[[Patch], None]
+    focus: str = ""
 
 
-def seeds_to_detection(mutant: Mutant, seeds_max: int = SEEDS_MAX) -> tuple[int, str] | None:
-    """How many seeds it takes, from 0 on, and what the last one said; ``None`` for too many."""
+def seeds_to_detection(mutant: Mutant, *, focus: str = "") -> tuple[int, str] | None:
+    """How many seeds it takes, from 0 on, and what the last one said; ``None`` for too many.
+
+    With *focus*, each has much trouble around that step of the protocol.
+    """
     with pytest.MonkeyPatch.context() as patch:
         mutant.apply(patch)
-        for seed in range(seeds_max):
+        for seed in range(SEEDS_MAX):
             folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
             try:
-                simulate(seed, folder)
+                simulate(seed, folder, focus=focus)
             except Failed as failed:
                 return seed + 1, str(failed.reason)
             finally:
@@ -172,10 +176,10 @@ MUTANTS = [
         _sql("answer_failed", "due_at = :due_at", "due_at = NULL"),
     ),
     Mutant("nothing_folded", "interrupted work is not handed on", _no_fold),
-    Mutant("lease_ignored", "a worker that is cut off works on", _no_lease_end),
+    Mutant("lease_ignored", "a worker that is cut off works on", _no_lease_end, "beat"),
     Mutant("lease_not_renewed", "there are no heartbeats", _no_beat),
     Mutant("published_unsealed", "publishing begins without asking", _no_seal),
-    Mutant("unfenced", "no branch is fenced, nor looked at", _no_fence),
+    Mutant("unfenced", "no branch is fenced", _no_fence, "seal"),
     Mutant("cancel_forgotten", "a cancelled job may succeed", _cancel_forgotten),
     Mutant(
         "place_kept",

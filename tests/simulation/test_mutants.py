@@ -2,18 +2,14 @@
 
 import pytest
 
-from .mutants import MUTANTS, SEEDS_MAX, Mutant, seeds_to_detection
+from .mutants import MUTANTS, Mutant, seeds_to_detection
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
-# These take hundreds of seeds, and minutes; ``make mutants`` runs them too.
-PATIENT = {"lease_ignored", "unfenced"}
 
 
-@pytest.mark.parametrize(
-    "mutant", [each for each in MUTANTS if each.name not in PATIENT], ids=lambda each: each.name
-)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
 def test_a_guard_that_is_gone_is_noticed(mutant: Mutant) -> None:
-    found = seeds_to_detection(mutant, SEEDS_MAX)
+    found = seeds_to_detection(mutant, focus=mutant.focus)
 
     assert found is not None
     _, said = found

@@ -81,7 +81,7 @@ class Plan:
     rings: dict[Ring, float] = field(default_factory=dict)
     replies: dict[Reply, float] = field(default_factory=dict)
     skew_max: timedelta = KEPT
-    patience: timedelta = timedelta(days=2)
+    patience: timedelta = timedelta(hours=8)
 
     @property
     def has_kept_clocks(self) -> bool:
@@ -136,6 +136,7 @@ class Plan:
             rings=dict.fromkeys(Ring, ring) if ring else {},
             replies=dict.fromkeys(Reply, lots.choice([0.05, 0.25])),
             skew_max=skew_max,
+            patience=timedelta(days=2) if traffic is LONG else timedelta(hours=8),
         )
 
 
