@@ -1,0 +1,303 @@
+"""The AWS backend: each verb of the protocol is one transaction, with messages around it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from hotdesk.backends.aws import asking, claiming, running, submitting, sweeping
+from hotdesk.backends.aws.bell import Bell
+from hotdesk.backends.aws.calls import Calls
+from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.desk import DeskRecord, key_of
+from hotdesk.backends.aws.queues import POLL, Queues
+from hotdesk.backends.aws.records import AwsRecords
+from hotdesk.backends.aws.rows import worker_key
+from hotdesk.backends.aws.table import Table
+from hotdesk.backends.aws.values import stamp
+from hotdesk.desks import (
+    Claim,
+    Delivery,
+    Desk,
+    DeskView,
+    Interrupt,
+    Job,
+    Json,
+    NewJob,
+    Outcome,
+    checked_name,
+)
+from hotdesk.errors import ClaimLost
+from hotdesk.events import WorkerStarted
+from hotdesk.lifecycle import Limits
+from hotdesk.ports import Clock, SweepReport, WorkerCard
+
+T = TypeVar("T")
+
+
+class AwsBackend(AwsRecords):
+    """``Desks`` and ``Records`` on one stack that many machines share.
+
+    An object belongs to one event loop. Close it with ``close``.
+    """
+
+    def __init__(
+        self, calls: Calls, stack: str, clock: Clock, *, limits: Limits | None = None
+    ) -> None:
+        """Use the stack *stack*; own *calls* until ``close``."""
+        self._calls = calls
+        self._queues = Queues(calls, stack)
+        self._bell = Bell(self._queues)
+        self._limits = limits or Limits()
+        self._done: dict[str, int] = {}
+        super().__init__(Table(calls, f"{stack}-desks"), clock)
+
+    async def register(self, card: WorkerCard, *, now: datetime) -> None:
+        """Make a worker known and reachable."""
+        await self._queues.open_worker(checked_name("worker", card.id))
+        # A process of this name that was killed: what it ran counts, and it drains no more.
+        await self._change(
+            now, lambda tx: claiming.forget(tx, self._queues, card.id, is_clean=False)
+        )
+
+        async def work(tx: Change) -> None:
+            pk, sk = worker_key(card.id)
+            at = stamp(now)
+            tx.put(
+                {
+                    "pk": pk,
+                    "sk": sk,
+                    "pid": card.pid,
+                    "pinned": card.pinned.key if card.pinned else None,
+                    "desk": None,
+                    "is_draining": False,
+                    "free_since": at,
+                    "started_at": at,
+                    "seen_at": at,
+                    "jobs_done": 0,
+                }
+            )
+            tx.emit(WorkerStarted(worker_id=card.id))
+
+        await self._change(now, work)
+
+    async def deregister(self, worker_id: str, *, now: datetime) -> None:
+        """Forget a worker; what it still holds is freed as after a death."""
+        await self._change(
+            now, lambda tx: claiming.forget(tx, self._queues, worker_id, is_clean=True)
+        )
+        await self._queues.close_worker(worker_id)
+
+    async def submit(self, jobs: Sequence[NewJob], *, now: datetime) -> list[Job]:
+        """Announce, ask and send; more than a transaction holds in several of them."""
+        submitted: list[Job] = []
+        if len(jobs) > submitting.TOGETHER_MAX:
+            # A job that is refused must be found before any other is written.
+            await submitting.check(self._table, jobs)
+        for start in range(0, len(jobs), submitting.TOGETHER_MAX):
+            part = jobs[start : start + submitting.TOGETHER_MAX]
+            submitted += await self._change(
+                now, lambda tx, part=part: submitting.submit(tx, self._queues, part, self._limits)
+            )
+        return submitted
+
+    async def claim(
+        self, worker_id: str, *, wait: timedelta, lease: timedelta, now: datetime
+    ) -> Claim | None:
+        """Take a due desk, or wait for a claim request or a ring and return ``None``."""
+        mine = await self._change(
+            now, lambda tx: claiming.own(tx, self._queues, worker_id, lease=lease)
+        )
+        if mine is not None:
+            return mine
+        worker = await claiming.worker_of(self._table, worker_id)
+        pinned = Desk.from_key(worker["pinned"]) if worker["pinned"] else None
+        await claiming.expire_lapsed(self._table, self._queues, self._limits, now)
+        waiting = await claiming.candidates(self._table, pinned, now)
+        for each in waiting:
+            if each.may_be_claimed(pinned, now):
+                claim = await self._change(
+                    now,
+                    lambda tx, key=each.desk: claiming.take(
+                        tx, worker_id, pinned, key, lease=lease
+                    ),
+                )
+                if claim is not None:
+                    return claim
+        if not claiming.was_seen_lately(worker, now):
+            await claiming.seen(self._table, worker_id, 0, now)
+        due = min((each.due_at for each in waiting if each.due_at), default=now + POLL)
+        # Not longer than a poll: whoever waits is also the one who looks for what was lost.
+        span = min(wait, POLL, max(due - now, timedelta(0)))
+        if span > timedelta(0):
+            await self._bell.wait(worker_id, span, for_requests=pinned is None)
+        return None
+
+    async def next_job(
+        self, claim: Claim, *, wait: timedelta, now: datetime
+    ) -> Delivery | DeskView:
+        """Hand over the oldest send, or wait for a ring and say how the desk stands."""
+        found, desk = await self._hand_over(claim, now)
+        if found is not None:
+            return found
+        worker = await self._table.get(worker_key(claim.worker_id))
+        view = await claiming.view(self._table, desk, worker, self._limits, now)
+        is_leaving = view.is_leaving_asked or view.is_draining or view.is_wanted_elsewhere
+        if view.has_pending and view.due_at is not None:
+            wait = min(wait, max(view.due_at - now, timedelta(0)))
+        if not is_leaving and wait > timedelta(0):
+            await self._bell.wait(claim.worker_id, min(wait, POLL))
+        return view
+
+    async def beat(
+        self, claim: Claim, delivery: Delivery | None, *, lease: timedelta, now: datetime
+    ) -> DeskView:
+        """Renew the lease and the active record in one write."""
+        desk = await claiming.beat(self._table, claim, delivery, lease=lease, now=now)
+        done = self._done.pop(claim.worker_id, 0)
+        worker = await claiming.seen(self._table, claim.worker_id, done, now)
+        return await claiming.view(self._table, desk, worker, self._limits, now)
+
+    async def extend(self, delivery: Delivery, *, span: timedelta, now: datetime) -> None:
+        """Keep the message of the running job invisible."""
+        await Change(self._table, now).running(delivery)
+        await self._queues.hide(delivery.claim.desk, delivery.receipt, span)
+
+    async def save_partial(
+        self, delivery: Delivery, partial: Json, commit: str, *, now: datetime
+    ) -> None:
+        """Make partial work durable."""
+        await self._change(now, lambda tx: running.save_partial(tx, delivery, partial, commit))
+
+    async def seal(self, delivery: Delivery, *, lease: timedelta, now: datetime) -> None:
+        """Mark the running job as ending and renew the lease."""
+        await self._change(now, lambda tx: running.seal(tx, delivery, lease=lease))
+
+    async def settle(
+        self, delivery: Delivery, outcome: Outcome, *, and_next: bool, now: datetime
+    ) -> Delivery | None:
+        """Delete the message and record the outcome; then hand over the next job if asked."""
+        may_go_on = await self._change(
+            now,
+            lambda tx: running.settle(tx, self._queues, delivery, outcome, self._limits),
+        )
+        worker_id = delivery.claim.worker_id
+        self._done[worker_id] = self._done.get(worker_id, 0) + may_go_on
+        if not (and_next and may_go_on):
+            return None
+        try:
+            found, _ = await self._hand_over(delivery.claim, now)
+        except ClaimLost:
+            # The outcome stands; the next call says that the claim is lost.
+            return None
+        return found
+
+    async def fenced(self, claim: Claim, thread: str, *, now: datetime) -> None:
+        """Note that former owners can no longer push to the branch of *thread*."""
+        await self._change(now, lambda tx: claiming.fenced(tx, claim, thread))
+
+    async def catch_up(self, claim: Claim, generation: int, *, now: datetime) -> None:
+        """Go on behind *generation*, which was met on a branch."""
+        await self._change(
+            now, lambda tx: claiming.catch_up(tx, self._queues, claim, generation)
+        )
+
+    async def release(self, claim: Claim, *, now: datetime) -> bool:
+        """Leave the desk if nothing is pending."""
+        done = self._done.pop(claim.worker_id, 0)
+        return await self._change(now, lambda tx: claiming.release(tx, claim, done=done))
+
+    async def give_way(self, claim: Claim, *, now: datetime) -> None:
+        """Leave the desk with jobs pending."""
+        done = self._done.pop(claim.worker_id, 0)
+        await self._change(
+            now, lambda tx: claiming.give_way(tx, self._queues, claim, done=done)
+        )
+
+    def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
+        """The interrupts that come for this worker."""
+        return self._bell.interrupts(worker_id)
+
+    async def cancel(self, job_id: str, *, now: datetime) -> Job:
+        """End a queued job, or ask its owner to stop it."""
+        return await self._change(now, lambda tx: asking.cancel(tx, self._queues, job_id))
+
+    async def retry(self, job_id: str, *, now: datetime) -> Job:
+        """Send an ended job again."""
+        return await self._change(now, lambda tx: asking.retry(tx, self._queues, job_id))
+
+    async def discard(self, job_id: str, *, now: datetime) -> None:
+        """Remove a dead or failed job."""
+        await self._change(now, lambda tx: asking.discard(tx, job_id))
+        await asking.forget_rest(self._table, job_id)
+
+    async def pause(self, desk: Desk, *, now: datetime) -> None:
+        """Stop serving the desk."""
+        await self._change(
+            now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=True)
+        )
+
+    async def resume(self, desk: Desk, *, now: datetime) -> None:
+        """Serve the desk again."""
+        await self._change(
+            now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=False)
+        )
+
+    async def ask_release(self, desk: Desk, *, now: datetime) -> None:
+        """Ask the owner to leave the desk after its job."""
+        await self._change(now, lambda tx: asking.ask_release(tx, self._queues, desk))
+
+    async def drain(self, worker_id: str, *, now: datetime) -> None:
+        """Ask a worker to finish and take no more."""
+        await self._change(now, lambda tx: asking.drain(tx, self._queues, worker_id))
+
+    async def retire(self, worker_id: str, *, now: datetime) -> bool:
+        """Drain a worker only if it holds no desk."""
+        return await self._change(now, lambda tx: asking.retire(tx, self._queues, worker_id))
+
+    async def pin(self, desks: Iterable[Desk], *, now: datetime) -> None:
+        """Reserve exactly these desks for pinned workers."""
+        await asking.pin(self._table, desks, now)
+
+    async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
+        """Free what the dead left, wake who can help, remove what is old."""
+        lapsed = await claiming.expire_lapsed(self._table, self._queues, self._limits, now)
+        waiting = await sweeping.wake_waiting(self._table, self._queues, self._limits, now)
+        removed = 0
+        if retention is not None:
+            removed = await sweeping.remove_old(self._table, retention, now)
+        return SweepReport(
+            lapsed_owners=lapsed, jobs_removed=removed, desks_waiting=waiting
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._calls.close()
+
+    async def _hand_over(
+        self, claim: Claim, now: datetime
+    ) -> tuple[Delivery | None, DeskRecord]:
+        """The send that is to run next, or none; and the desk as it stood."""
+        for _ in range(running.DROPS_MAX):
+            tx = Change(self._table, now)
+            desk, again, is_due = await running.standing(tx, claim)
+            if again is not None or not is_due:
+                return again, desk
+            message = await self._queues.receive(claim.desk)
+            if message is None:
+                await running.send_missing(self._queues, desk, now)
+                return None, desk
+            found = await self._change(
+                now,
+                lambda tx, message=message: running.hand_over(
+                    tx, self._queues, claim, message, self._limits
+                ),
+            )
+            if isinstance(found, Delivery):
+                await running.raise_visibility(self._queues, found)
+                return found, desk
+        item = await self._table.get(key_of(claim.desk))
+        assert item is not None
+        return None, DeskRecord.from_item(item)
+
+    async def _change(self, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:
+        return await change(self._table, now, work)

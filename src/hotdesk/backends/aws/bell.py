@@ -1,0 +1,93 @@
+"""How a worker of this process waits: for its own queue, and for claim requests.
+
+A worker's queue brings rings and interrupts. Whoever waits for either polls it for
+both, one at a time; what an abandoned poll received comes again a moment later.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import anyio
+import anyio.lowlevel
+
+from hotdesk.backends.aws.queues import POLL, Queues
+from hotdesk.desks import Interrupt
+
+
+@dataclass(slots=True, eq=False)
+class _Seat:
+    is_rung: bool = False
+    is_polling: bool = False
+    # Late ones are of no use: the record tells with each heartbeat who is to stop.
+    interrupts: deque[Interrupt] = field(default_factory=lambda: deque(maxlen=100))
+    changed: anyio.Event = field(default_factory=anyio.Event)
+
+    def tell(self) -> None:
+        """Let whoever waits look again."""
+        self.changed.set()
+        self.changed = anyio.Event()
+
+
+class Bell:
+    """The waiting workers of one connection."""
+
+    def __init__(self, queues: Queues) -> None:
+        """Wait at *queues*."""
+        self._queues = queues
+        self._seats: dict[str, _Seat] = {}
+
+    async def wait(self, worker_id: str, span: timedelta, *, for_requests: bool = False) -> None:
+        """Return at a ring, at a claim request if asked for, or after *span*."""
+        seat = self._seat(worker_id)
+        waits: list[Callable[[], Awaitable[object]]] = [lambda: self._rung(seat, worker_id)]
+        if for_requests:
+            waits.append(lambda: self._requested(span))
+
+        async with anyio.create_task_group() as tasks:
+
+            async def first(wait: Callable[[], Awaitable[object]]) -> None:
+                await wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.cancel_scope.deadline = anyio.current_time() + span.total_seconds()
+            for each in waits:
+                tasks.start_soon(first, each)
+        seat.is_rung = False
+
+    async def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
+        """The interrupts of a worker, as they come."""
+        seat = self._seat(worker_id)
+        while True:
+            while not seat.interrupts:
+                await self._hear(seat, worker_id)
+            yield seat.interrupts.popleft()
+
+    def _seat(self, worker_id: str) -> _Seat:
+        return self._seats.setdefault(worker_id, _Seat())
+
+    async def _rung(self, seat: _Seat, worker_id: str) -> None:
+        while not seat.is_rung:
+            await self._hear(seat, worker_id)
+
+    async def _requested(self, span: timedelta) -> None:
+        while not await self._queues.poll_requests(min(span, POLL)):
+            # A poll that ends early must not become a loop without a pause.
+            await anyio.lowlevel.checkpoint()
+
+    async def _hear(self, seat: _Seat, worker_id: str) -> None:
+        """Poll the worker's queue once, or wait for the one who does."""
+        if seat.is_polling:
+            await seat.changed.wait()
+            return
+        seat.is_polling = True
+        try:
+            for each in await self._queues.poll_rings(worker_id, POLL):
+                # An interrupt is a ring too: it may be an order to drain.
+                seat.is_rung = True
+                if each is not None:
+                    seat.interrupts.append(each)
+        finally:
+            seat.is_polling = False
+            seat.tell()

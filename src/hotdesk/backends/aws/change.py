@@ -1,0 +1,235 @@
+"""One change of the store: read what it needs, decide, write it all in one transaction.
+
+The transaction is conditional on the version of each desk that was read for it; a job,
+a thread and an entry are written only together with their desk, so its version guards
+them too. When somebody else was faster, nothing is written and the change is decided
+anew from what stands there now. What goes to queues goes after the commit.
+"""
+
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+import anyio
+
+from hotdesk.backends.aws.calls import Refused
+from hotdesk.backends.aws.desk import DeskRecord, key_of
+from hotdesk.backends.aws.rows import StoredJob, event_item, job_item, job_key, stored_job
+from hotdesk.backends.aws.table import ACTIONS_MAX, Table
+from hotdesk.backends.aws.values import Item, Value, stamp
+from hotdesk.desks import Claim, Delivery, Desk
+from hotdesk.errors import ClaimLost, NotFound, Unavailable
+from hotdesk.events import Event
+
+T = TypeVar("T")
+Effect = Callable[[], Awaitable[None]]
+
+# Together with the pauses some seconds: more writers than that at one desk are a fault.
+TRIES_MAX = 20
+PAUSE_SECONDS = 0.02
+COUNTER = ("counter", "events")
+
+
+class Change:
+    """What one try of a verb has read and wants to write."""
+
+    def __init__(self, table: Table, now: datetime) -> None:
+        """Happen at *now*."""
+        self.table = table
+        self.now = now
+        self.effects: list[Effect] = []
+        self._desks: dict[str, DeskRecord] = {}
+        self._written: set[str] = set()
+        self._jobs: dict[str, StoredJob] = {}
+        self._changed: set[str] = set()
+        self._new: list[StoredJob] = []
+        self._events: list[tuple[Event, StoredJob | None]] = []
+        self._actions: list[dict[str, object]] = []
+
+    async def find_desk(self, desk: Desk) -> DeskRecord | None:
+        """The record of *desk*, if there is one; the same object each time."""
+        if desk.key not in self._desks:
+            item = await self.table.get(key_of(desk))
+            if item is None:
+                return None
+            self._desks[desk.key] = DeskRecord.from_item(item)
+        return self._desks[desk.key]
+
+    async def desk(self, desk: Desk) -> DeskRecord:
+        """The record of *desk*.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = await self.find_desk(desk)
+        if found is None:
+            raise NotFound("desk", str(desk))
+        return found
+
+    async def desk_or_new(self, desk: Desk) -> DeskRecord:
+        """The record of *desk*, an empty one if there is none."""
+        found = await self.find_desk(desk)
+        if found is None:
+            found = self._desks[desk.key] = DeskRecord(desk=desk)
+        return found
+
+    async def held(self, claim: Claim) -> DeskRecord:
+        """The desk of *claim*, still held by it.
+
+        Raises:
+            ClaimLost: Another generation has begun, or this one has been ended.
+        """
+        found = await self.find_desk(claim.desk)
+        if found is None or not found.is_held(claim):
+            raise ClaimLost(claim.desk.key, claim.generation)
+        return found
+
+    async def running(self, delivery: Delivery) -> DeskRecord:
+        """The desk of *delivery*, still held and running exactly this send.
+
+        Raises:
+            ClaimLost: It is not.
+        """
+        found = await self.held(delivery.claim)
+        if not found.is_running(delivery):
+            raise ClaimLost(delivery.claim.desk.key, delivery.claim.generation)
+        return found
+
+    async def find_job(self, job_id: str) -> StoredJob | None:
+        """A job as it stands in this change, if there is one."""
+        for new in self._new:
+            if new.job.id == job_id:
+                return new
+        if job_id not in self._jobs:
+            item = await self.table.get(job_key(job_id))
+            if item is None:
+                return None
+            self._jobs[job_id] = stored_job(item)
+        return self._jobs[job_id]
+
+    async def job(self, job_id: str) -> StoredJob:
+        """A job as it stands in this change.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = await self.find_job(job_id)
+        if found is None:
+            raise NotFound("job", job_id)
+        return found
+
+    def write_desk(self, desk: DeskRecord) -> None:
+        """Write *desk* as it is when this change is committed."""
+        self._written.add(desk.desk.key)
+
+    def write_job(self, stored: StoredJob) -> None:
+        """Write a job; its desk is written with it, so that no two writers meet."""
+        assert stored.job.desk.key in self._written, "a job is written with its desk"
+        self._jobs[stored.job.id] = stored
+        self._changed.add(stored.job.id)
+
+    def forget_job(self, job_id: str) -> None:
+        """Remove a job that was read."""
+        self._changed.discard(job_id)
+        self.delete(job_key(job_id))
+
+    def add_job(self, stored: StoredJob, event: Event) -> None:
+        """Write a job that is not there yet; it is listed by the cursor of *event*."""
+        self._new.append(stored)
+        self._events.append((event, stored))
+
+    def emit(self, event: Event) -> None:
+        """Store *event* with this change."""
+        self._events.append((event, None))
+
+    def put(self, item: Item, condition: str = "", **values: Value) -> None:
+        """Write another item too."""
+        self._actions.append(self.table.put_action(item, condition, **values))
+
+    def update(
+        self, key: tuple[str, str], change: str, condition: str = "", **values: Value
+    ) -> None:
+        """Update another item too."""
+        self._actions.append(self.table.update_action(key, change, condition, **values))
+
+    def delete(self, key: tuple[str, str]) -> None:
+        """Remove another item too."""
+        self._actions.append(self.table.delete_action(key))
+
+    async def commit(self) -> None:
+        """Write all of it, or nothing.
+
+        Raises:
+            Refused: Somebody else was faster.
+        """
+        actions = [*self._actions, *self._desk_actions(), *self._job_actions()]
+        actions += await self._event_actions()
+        if not actions:
+            return
+        assert len(actions) <= ACTIONS_MAX, "a change is bounded"
+        await self.table.transact(actions, secrets.token_hex(16))
+
+    def _desk_actions(self) -> list[dict[str, object]]:
+        made = []
+        for key in self._written:
+            record = self._desks[key]
+            seen = record.version
+            record.version += 1
+            condition = "#version = :seen" if seen else "attribute_not_exists(pk)"
+            values: dict[str, Value] = {"seen": seen} if seen else {}
+            made.append(self.table.put_action(record.to_item(), condition, **values))
+        return made
+
+    def _job_actions(self) -> list[dict[str, object]]:
+        return [self.table.put_action(job_item(self._jobs[each])) for each in self._changed]
+
+    async def _event_actions(self) -> list[dict[str, object]]:
+        if not self._events:
+            return []
+        first = await take_cursors(self.table, len(self._events))
+        made = []
+        for cursor, (event, new) in enumerate(self._events, first):
+            made.append(self.table.put_action(event_item(event, cursor, stamp(self.now))))
+            if new is not None:
+                item = job_item(replace(new, listed=cursor))
+                made.append(self.table.put_action(item, "attribute_not_exists(pk)"))
+        return made
+
+
+async def take_cursors(table: Table, number: int) -> int:
+    """Take *number* cursors that nobody else is given; return the first.
+
+    One that is taken for a change that is not committed stays unused.
+    """
+    item = await table.update(COUNTER, "ADD #last :number", number=number)
+    last = item["last"]
+    assert isinstance(last, int)
+    return last - number + 1
+
+
+async def change(
+    table: Table, now: datetime, work: Callable[[Change], Awaitable[T]]
+) -> T:
+    """Have *work* decide a change and commit it, anew while others are faster.
+
+    *work* may raise ``Refused`` itself when what it has read does not fit together.
+
+    Raises:
+        Unavailable: Others were faster again and again; nothing is written.
+    """
+    for attempt in range(TRIES_MAX):
+        made = Change(table, now)
+        try:
+            value = await work(made)
+            await made.commit()
+        except Refused:
+            # Jitter, so that two who met do not meet again.
+            await anyio.sleep(random.uniform(0, PAUSE_SECONDS * (attempt + 1)))  # noqa: S311
+            continue
+        for effect in made.effects:
+            await effect()
+        return value
+    raise Unavailable("too many others write to this desk", committed=False)

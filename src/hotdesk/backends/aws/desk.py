@@ -1,0 +1,296 @@
+"""The desk's record, the only place where races are decided, as one item of the table.
+
+It holds what the rules need of every pending send, so that a verb reads one item and
+decides. Nothing here calls anybody; ``version`` grows with each write of anyone.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+from hotdesk.backends.aws.values import (
+    Item,
+    instant_of,
+    instant_or_none,
+    stamp,
+    stamp_or_none,
+)
+from hotdesk.desks import Claim, Delivery, Desk, DeskStatus, Entry, InterruptPolicy
+
+# An item of DynamoDB has at most 400 KB, and an entry here about 300 bytes.
+PENDING_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """One announced, unsettled send. ``since`` is when it was announced."""
+
+    entry: Entry
+    place: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """The send being run, and the receipt of its message."""
+
+    job_id: str
+    send: int
+    receipt: str
+    since: datetime
+    expires: datetime
+    is_ending: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class ThreadState:
+    """A thread of which something was interrupted, until its next success.
+
+    ``run_order`` is the newest job that folds older ones and has run; ``owed`` are the
+    interrupted jobs that a later one continues.
+    """
+
+    run_order: int = 0
+    owed: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class DeskRecord:
+    """The desk as it stands; a verb changes it and has it written under its version."""
+
+    desk: Desk
+    version: int = 0
+    generation: int = 0
+    owner: str = ""
+    lease_until: datetime | None = None
+    free_since: datetime | None = None
+    last_place: int = 0
+    due_at: datetime | None = None
+    is_paused: bool = False
+    is_pinned: bool = False
+    is_release_asked: bool = False
+    is_unclean: bool = False
+    unfenced: list[str] = field(default_factory=list)
+    active: Active | None = None
+    asked_at: datetime | None = None
+    pending: dict[str, Pending] = field(default_factory=dict)
+    threads: dict[str, ThreadState] = field(default_factory=dict)
+
+    def is_held(self, claim: Claim) -> bool:
+        """Whether *claim* still holds it."""
+        return self.generation == claim.generation and self.owner == claim.worker_id
+
+    def is_running(self, delivery: Delivery) -> bool:
+        """Whether it is held and runs exactly this send."""
+        return (
+            self.is_held(delivery.claim)
+            and self.active is not None
+            and self.active.job_id == delivery.job.id
+            and self.active.send == delivery.job.send
+        )
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether no backoff is waited out."""
+        return self.due_at is None or self.due_at <= now
+
+    def may_be_claimed(self, pinned: Desk | None, now: datetime) -> bool:
+        """Whether a worker that is pinned to *pinned*, or to none, may take it."""
+        is_for_it = pinned == self.desk if pinned else not self.is_pinned
+        return (
+            is_for_it
+            and not self.owner
+            and bool(self.pending)
+            and not self.is_paused
+            and self.is_due(now)
+        )
+
+    def in_order(self) -> list[Pending]:
+        """What is pending, in the order of hand-over."""
+        return sorted(self.pending.values(), key=lambda each: each.place)
+
+    def newer(self, entry: Entry) -> list[Entry]:
+        """What the rules look at to find who stops *entry*."""
+        return [
+            each.entry
+            for each in self.in_order()
+            if each.entry.order > entry.order
+            and each.entry.interrupt is not InterruptPolicy.NEVER
+            and not each.entry.is_cancelled
+        ]
+
+    def announce(self) -> int:
+        """Give the next place away."""
+        self.last_place += 1
+        return self.last_place
+
+    def take_out(self, job_id: str) -> None:
+        """Remove a job's entry. A backoff is of the oldest send: with that one it goes."""
+        gone = self.pending.pop(job_id)
+        if not any(each.place < gone.place for each in self.pending.values()):
+            self.due_at = None
+        if not self.pending:
+            self.free_since = None
+
+    def forget_thread_if_over(self, name: str) -> None:
+        """A thread of which nothing is pending and nothing owed needs no state."""
+        state = self.threads.get(name)
+        if state is not None and not state.owed:
+            if not any(each.entry.thread == name for each in self.pending.values()):
+                del self.threads[name]
+
+    def claim(self) -> Claim:
+        """The claim of its owner."""
+        return Claim(
+            desk=self.desk,
+            generation=self.generation,
+            worker_id=self.owner,
+            is_takeover=self.is_unclean,
+            unfenced=tuple(self.unfenced),
+        )
+
+    def status(self) -> DeskStatus:
+        """The desk as people see it."""
+        return DeskStatus(
+            desk=self.desk,
+            generation=self.generation,
+            owner=self.owner,
+            lease_until=self.lease_until,
+            pending=len(self.pending),
+            active_job=self.active.job_id if self.active else "",
+            free_since=self.free_since,
+            due_at=self.due_at,
+            is_paused=self.is_paused,
+            is_pinned=self.is_pinned,
+        )
+
+    def to_item(self) -> Item:
+        """The record as it is stored; in the index by what the desk waits for."""
+        kind, time = self._waits_for()
+        return {
+            **dict(zip(("pk", "sk"), key_of(self.desk), strict=True)),
+            "time_kind": kind,
+            "time": time,
+            "desk": self.desk.key,
+            "version": self.version,
+            "generation": self.generation,
+            "owner": self.owner,
+            "lease_until": stamp_or_none(self.lease_until),
+            "free_since": stamp_or_none(self.free_since),
+            "last_place": self.last_place,
+            "due_at": stamp_or_none(self.due_at),
+            "is_paused": self.is_paused,
+            "is_pinned": self.is_pinned,
+            "is_release_asked": self.is_release_asked,
+            "is_unclean": self.is_unclean,
+            "unfenced": [*self.unfenced],
+            "active": _active_item(self.active),
+            "asked_at": stamp_or_none(self.asked_at),
+            "pending": {name: _pending_item(each) for name, each in self.pending.items()},
+            "threads": {
+                name: {"run_order": state.run_order, "owed": [*state.owed]}
+                for name, state in self.threads.items()
+            },
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """The inverse of ``to_item``."""
+        row: dict[str, Any] = item
+        return cls(
+            desk=Desk.from_key(row["desk"]),
+            version=row["version"],
+            generation=row["generation"],
+            owner=row["owner"],
+            lease_until=instant_or_none(row["lease_until"]),
+            free_since=instant_or_none(row["free_since"]),
+            last_place=row["last_place"],
+            due_at=instant_or_none(row["due_at"]),
+            is_paused=row["is_paused"],
+            is_pinned=row["is_pinned"],
+            is_release_asked=row["is_release_asked"],
+            is_unclean=row["is_unclean"],
+            unfenced=row["unfenced"],
+            active=_active_of(row["active"]),
+            asked_at=instant_or_none(row["asked_at"]),
+            pending={name: _pending_of(name, each) for name, each in row["pending"].items()},
+            threads={
+                name: ThreadState(run_order=each["run_order"], owed=each["owed"])
+                for name, each in row["threads"].items()
+            },
+        )
+
+    def _waits_for(self) -> tuple[str, str]:
+        if self.owner and self.lease_until is not None:
+            return OWNED, stamp(self.lease_until)
+        if self.free_since is not None:
+            is_open = not (self.is_paused or self.is_pinned)
+            return FREE if is_open else KEPT, stamp(self.free_since)
+        return IDLE, self.desk.key
+
+
+OWNED = "desk owned"
+FREE = "desk free"
+KEPT = "desk kept"
+IDLE = "desk idle"
+
+
+def key_of(desk: Desk) -> tuple[str, str]:
+    """Where the record of *desk* is."""
+    return f"desk {desk.key}", "desk"
+
+
+def _pending_item(each: Pending) -> Item:
+    entry = each.entry
+    return {
+        "send": entry.send,
+        "order": entry.order,
+        "place": each.place,
+        "thread": entry.thread,
+        "interrupt": entry.interrupt.value,
+        "attempt": entry.attempt,
+        "preemptions": entry.preemptions,
+        "given_back": entry.given_back,
+        "is_cancelled": entry.is_cancelled,
+        "since": stamp(each.since),
+    }
+
+
+def _pending_of(job_id: str, row: dict[str, Any]) -> Pending:
+    entry = Entry(
+        job_id=job_id,
+        send=row["send"],
+        order=row["order"],
+        thread=row["thread"],
+        interrupt=InterruptPolicy(row["interrupt"]),
+        attempt=row["attempt"],
+        preemptions=row["preemptions"],
+        given_back=row["given_back"],
+        is_cancelled=row["is_cancelled"],
+    )
+    return Pending(entry=entry, place=row["place"], since=instant_of(row["since"]))
+
+
+def _active_item(active: Active | None) -> Item | None:
+    if active is None:
+        return None
+    return {
+        "job": active.job_id,
+        "send": active.send,
+        "receipt": active.receipt,
+        "since": stamp(active.since),
+        "expires": stamp(active.expires),
+        "is_ending": active.is_ending,
+    }
+
+
+def _active_of(row: dict[str, Any] | None) -> Active | None:
+    if row is None:
+        return None
+    return Active(
+        job_id=row["job"],
+        send=row["send"],
+        receipt=row["receipt"],
+        since=instant_of(row["since"]),
+        expires=instant_of(row["expires"]),
+        is_ending=row["is_ending"],
+    )

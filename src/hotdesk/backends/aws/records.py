@@ -1,0 +1,333 @@
+"""What people look at, and what is kept beside the desks, in the same table."""
+
+import heapq
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+
+from hotdesk.backends.aws import submitting, waking
+from hotdesk.backends.aws.calls import Refused
+from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, OWNED, DeskRecord, key_of
+from hotdesk.backends.aws.rows import (
+    DUE,
+    EVENTS,
+    interrupted_of,
+    job_key,
+    stored_event,
+    stored_job,
+    worker_status,
+)
+from hotdesk.backends.aws.running import owed_jobs
+from hotdesk.backends.aws.table import Table
+from hotdesk.backends.aws.values import instant_of, serial, stamp
+from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
+from hotdesk.errors import NotFound, Rejected, Unavailable
+from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
+from hotdesk.ports import Answer, Clock, LogChunk, ThreadView
+
+# More digits than any cursor has.
+CURSOR_DIGITS_MAX = 18
+LOOK_SECONDS = 1
+THREAD_JOBS_MAX = 10_000
+RECORD_MAX = 50
+LOG_TRIES_MAX = 10
+
+
+class AwsRecords:
+    """``Records`` on one table; ``AwsBackend`` adds the verbs of the protocol."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        """Read and write *table*."""
+        self._table = table
+        self._clock = clock
+
+    async def job(self, job_id: str) -> Job:
+        """One job as it stands."""
+        item = await self._table.get(job_key(job_id))
+        if item is None:
+            raise NotFound("job", job_id)
+        return stored_job(item).job
+
+    async def jobs(
+        self,
+        *,
+        desk: Desk | None = None,
+        thread: str | None = None,
+        state: JobState | None = None,
+        limit: int = 100,
+    ) -> list[Job]:
+        """Jobs, newest first."""
+        if desk is None:
+            states = [state] if state else [*JobState]
+            newest = [
+                item
+                for each in states
+                async for item in self._table.query(
+                    f"job {each.value}", index="by_state", limit=limit, is_backward=True
+                )
+            ]
+            newest = heapq.nlargest(limit, newest, key=lambda item: str(item["listed"]))
+            keys = [(str(item["pk"]), str(item["sk"])) for item in newest]
+            items = await self._table.get_all(keys)
+            return [stored_job(items[key]).job for key in keys if key in items]
+        is_chosen = thread is not None or state is not None
+        found = await self._table.found(
+            f"jobs of {desk.key}",
+            index="by_group",
+            limit=THREAD_JOBS_MAX if is_chosen else limit,
+            is_backward=True,
+        )
+        jobs = [stored_job(item).job for item in found]
+        return [
+            job
+            for job in jobs
+            if thread in (None, job.thread) and state in (None, job.state)
+        ][:limit]
+
+    async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
+        """The pending jobs of a desk in the order of their hand-over, the running one first."""
+        record = await self._record(desk)
+        if record is None:
+            return []
+        keys = [job_key(each.entry.job_id) for each in record.in_order()[:limit]]
+        items = await self._table.get_all(keys)
+        return [stored_job(items[key]).job for key in keys if key in items]
+
+    async def position(self, job: Job) -> int:
+        """How many jobs of its desk are handed over before this pending one; 0 is next."""
+        record = await self._record(job.desk)
+        return sum(each.place < job.place for each in record.pending.values()) if record else 0
+
+    async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
+        """Desks that have an owner or pending jobs, then the others; or only the waiting ones."""
+        found: list[DeskStatus] = []
+        for kind in (FREE, KEPT) if waiting else (OWNED, FREE, KEPT, IDLE):
+            if len(found) < limit:
+                left = limit - len(found)
+                for item in await self._table.found(kind, index="by_time", limit=left):
+                    found.append(DeskRecord.from_item(item).status())
+        return found
+
+    async def desk(self, desk: Desk) -> DeskStatus:
+        """One desk."""
+        record = await self._record(desk)
+        if record is None:
+            raise NotFound("desk", str(desk))
+        return record.status()
+
+    async def workers(self) -> list[WorkerStatus]:
+        """The registered workers, in the order in which they started."""
+        known = await waking.workers(self._table)
+        keys = [key_of(Desk.from_key(each["desk"])) for each in known if each["desk"]]
+        items = await self._table.get_all(keys)
+        active: dict[str, str] = {}
+        held: set[str] = set()
+        for item in items.values():
+            record = DeskRecord.from_item(item)
+            held.add(record.owner)
+            active[record.owner] = record.active.job_id if record.active else ""
+        statuses = [
+            worker_status(
+                each if each["sk"] in held else {**each, "desk": None}, active.get(each["sk"], "")
+            )
+            for each in known
+        ]
+        return sorted(statuses, key=lambda each: (each.started_at, each.id))
+
+    async def threads(self, *, desk: Desk | None = None, limit: int = 100) -> list[ThreadView]:
+        """Conversations, the latest first, among the newest jobs."""
+        views: dict[tuple[Desk, str], ThreadView] = {}
+        for job in await self.jobs(desk=desk, limit=THREAD_JOBS_MAX):
+            seen = views.get((job.desk, job.thread))
+            views[job.desk, job.thread] = ThreadView(
+                desk=job.desk,
+                thread=job.thread,
+                jobs=seen.jobs + 1 if seen else 1,
+                last_job=seen.last_job if seen else job.id,
+                last_at=seen.last_at if seen else job.submitted_at,
+            )
+        return list(views.values())[:limit]
+
+    async def interrupted(self, desk: Desk, thread: str) -> list[Interrupted]:
+        """What the next job of the thread will be handed, oldest first."""
+        record = await self._record(desk)
+        if record is None:
+            return []
+        change = Change(self._table, self._clock.now())
+        owed = await owed_jobs(change, record.threads.get(thread))
+        states = (JobState.PREEMPTED, JobState.QUEUED)
+        return [interrupted_of(job) for job in owed if job.state in states]
+
+    async def append_log(self, job_id: str, attempt: int, text: str, *, now: datetime) -> None:
+        """Keep a piece of a job's output."""
+        for _ in range(LOG_TRIES_MAX):
+            newest = [
+                item
+                async for item in self._table.query(
+                    f"log {job_id}", limit=1, is_backward=True
+                )
+            ]
+            number = int(str(newest[0]["sk"])) + 1 if newest else 1
+            try:
+                await self._table.put(
+                    {
+                        "pk": f"log {job_id}",
+                        "sk": serial(number),
+                        "attempt": attempt,
+                        "at": stamp(now),
+                        "text": text,
+                    },
+                    condition="attribute_not_exists(pk)",
+                )
+            except Refused:
+                continue
+            return
+        raise Unavailable(f"too many others write the log of job {job_id}", committed=False)
+
+    async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
+        """The output of a job behind chunk number *after*."""
+        rows: list[dict[str, Any]] = [
+            item
+            async for item in self._table.query(
+                f"log {job_id}", after=serial(after), limit=limit
+            )
+        ]
+        return [
+            LogChunk(
+                number=int(row["sk"]),
+                attempt=row["attempt"],
+                at=instant_of(row["at"]),
+                text=row["text"],
+            )
+            for row in rows
+        ]
+
+    async def record(self, events: Sequence[Event], *, now: datetime) -> None:
+        """Store events that no verb of ``Desks`` makes true."""
+        for start in range(0, len(events), RECORD_MAX):
+            part = events[start : start + RECORD_MAX]
+
+            async def work(tx: Change, part: Sequence[Event] = part) -> None:
+                for event in part:
+                    tx.emit(event)
+
+            await change(self._table, now, work)
+
+    async def events(
+        self, *, after: str = "", job_id: str | None = None, limit: int = 1000
+    ) -> list[StoredEvent]:
+        """Events behind the cursor *after*, oldest first; those of one job on demand."""
+        behind = serial(_cursor(after))
+        if job_id is None:
+            found = [
+                item async for item in self._table.query(EVENTS, after=behind, limit=limit)
+            ]
+        elif job_id:
+            found = await self._table.found(
+                f"events of {job_id}", index="by_group", after=behind, limit=limit
+            )
+        else:
+            found = []
+        return [stored_event(item) for item in found]
+
+    async def latest_cursor(self) -> str:
+        """The cursor of the newest event."""
+        return str(await self._latest())
+
+    async def changed(self, seen: int | None, *, wait: timedelta) -> int:
+        """Wait until something was reported after the mark *seen*, at most *wait*."""
+        mark = await self._latest()
+        with anyio.move_on_after(wait.total_seconds()):
+            while mark == seen:
+                await anyio.sleep(LOOK_SECONDS)
+                mark = await self._latest()
+        return mark
+
+    async def thread_of_mail(self, message_id: str, desk: Desk) -> str | None:
+        """The thread that a mail belongs to at a desk, sent or received."""
+        item = await self._table.get((f"mail {message_id}", desk.key))
+        return None if item is None else str(item["thread"])
+
+    async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:
+        """Answers that should be sent now, oldest first."""
+        rows: list[dict[str, Any]] = [
+            *await self._table.found(DUE, index="by_time", until=stamp(now), limit=limit)
+        ]
+        return [
+            Answer(
+                job=await self.job(row["job"]),
+                number=row["number"],
+                state=JobState(row["state"]),
+                created_at=instant_of(row["created_at"]),
+                tries=row["tries"],
+            )
+            for row in rows
+        ]
+
+    async def answer_sent(self, answer: Answer, message_id: str, *, now: datetime) -> None:
+        """The relay took it."""
+        job = answer.job
+
+        async def work(tx: Change) -> None:
+            if await tx.table.get(_answer_key(answer)) is not None:
+                tx.update(
+                    _answer_key(answer),
+                    "SET #is_sent = :yes REMOVE #time_kind, #time ADD #tries :one",
+                    "attribute_exists(pk)",
+                    yes=True,
+                    one=1,
+                )
+            await submitting.remember_mail(tx, message_id, job.desk, job.thread, set())
+            tx.emit(AnswerSent(desk=job.desk.key, job_id=job.id, message_id=message_id))
+
+        await change(self._table, now, work)
+
+    async def answer_failed(
+        self, answer: Answer, reason: str, *, retry_at: datetime | None, now: datetime
+    ) -> None:
+        """The relay did not take it; without *retry_at* it is kept as failed."""
+        job = answer.job
+
+        async def work(tx: Change) -> None:
+            item = await tx.table.get(_answer_key(answer))
+            # What was sent stays sent, whoever reports late.
+            if item is None or item["is_sent"]:
+                return
+            due = "SET #error = :error REMOVE #time_kind, #time ADD #tries :one"
+            values: dict[str, Any] = {"error": reason, "one": 1, "no": False}
+            if retry_at is not None:
+                due = "SET #error = :error, #time_kind = :due, #time = :at ADD #tries :one"
+                values |= {"due": DUE, "at": stamp(retry_at)}
+            condition = "attribute_exists(pk) AND #is_sent = :no"
+            tx.update(_answer_key(answer), due, condition, **values)
+            is_final = retry_at is None
+            tx.emit(
+                AnswerFailed(desk=job.desk.key, job_id=job.id, reason=reason, is_final=is_final)
+            )
+
+        await change(self._table, now, work)
+
+    async def _record(self, desk: Desk) -> DeskRecord | None:
+        item = await self._table.get(key_of(desk))
+        return None if item is None else DeskRecord.from_item(item)
+
+    async def _latest(self) -> int:
+        async for item in self._table.query(EVENTS, limit=1, is_backward=True):
+            return int(str(item["sk"]))
+        return 0
+
+
+def _answer_key(answer: Answer) -> tuple[str, str]:
+    return f"job {answer.job.id}", f"answer {answer.number:06d}"
+
+
+def _cursor(after: str) -> int:
+    # A cursor is opaque outside; here it is the number of an event, as a decimal.
+    if not after:
+        return 0
+    if not (after.isascii() and after.isdigit() and len(after) <= CURSOR_DIGITS_MAX):
+        raise Rejected(f"cursor {after[:40]!r} is not one of ours; start without a cursor")
+    return int(after)

@@ -1,0 +1,225 @@
+"""Items of jobs, workers, events and logs as the values of ``desks.py``, and back."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hotdesk.backends.aws.values import (
+    Item,
+    instant_of,
+    instant_or_none,
+    serial,
+    stamp,
+    stamp_or_none,
+)
+from hotdesk.desks import (
+    Desk,
+    Entry,
+    Interrupted,
+    InterruptPolicy,
+    Job,
+    JobState,
+    Origin,
+    Result,
+    WorkerStatus,
+)
+from hotdesk.events import Event, StoredEvent
+
+WORKERS = "workers"
+EVENTS = "events"
+ENDED = "job ended"
+DUE = "answer due"
+MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job and what only the store needs to know of it.
+
+    ``listed`` is the cursor of its submission: jobs are listed by it. ``settled`` is the
+    last hand-over whose worker has reported: a later report of it is a repetition, and
+    any other one of a send that is over is stale.
+    """
+
+    job: Job
+    listed: int
+    settled: int = 0
+
+
+def job_key(job_id: str) -> tuple[str, str]:
+    """Where a job is."""
+    return f"job {job_id}", "job"
+
+
+def worker_key(worker_id: str) -> tuple[str, str]:
+    """Where a worker is: all of them stand together."""
+    return WORKERS, worker_id
+
+
+def entry_of(job: Job) -> Entry:
+    """What the rules need of a job."""
+    return Entry(
+        job_id=job.id,
+        send=job.send,
+        order=job.order,
+        thread=job.thread,
+        interrupt=job.interrupt,
+        attempt=job.attempt,
+        preemptions=job.preemptions,
+        given_back=job.given_back,
+        is_cancelled=job.is_cancelled,
+    )
+
+
+def interrupted_of(job: Job) -> Interrupted:
+    """An interrupted job that a later one continues."""
+    return Interrupted(
+        job_id=job.id,
+        instruction=job.instruction,
+        partial=job.partial,
+        partial_commit=job.partial_commit,
+    )
+
+
+def job_item(stored: StoredJob) -> Item:
+    """A job as it is stored."""
+    job = stored.job
+    pk, sk = job_key(job.id)
+    item: Item = {
+        "pk": pk,
+        "sk": sk,
+        "group": f"jobs of {job.desk.key}",
+        "place": serial(stored.listed),
+        "state_kind": f"job {job.state.value}",
+        "listed": serial(stored.listed),
+        "id": job.id,
+        "desk": job.desk.key,
+        "thread": job.thread,
+        "instruction": job.instruction,
+        "interrupt": job.interrupt.value,
+        "state": job.state.value,
+        "order": job.order,
+        "hand_over": job.place,
+        "send": job.send,
+        "attempt": job.attempt,
+        "preemptions": job.preemptions,
+        "given_back": job.given_back,
+        "submitted_at": stamp(job.submitted_at),
+        "started_at": stamp_or_none(job.started_at),
+        "ended_at": stamp_or_none(job.ended_at),
+        "worker": job.worker_id,
+        "generation": job.generation,
+        "partial": json.dumps(job.partial),
+        "partial_commit": job.partial_commit,
+        "result": None if job.result is None else json.dumps(asdict(job.result)),
+        "error": job.error,
+        "is_cancelled": job.is_cancelled,
+        "outcomes": job.outcomes,
+        "deliveries": job.deliveries,
+        "origin": json.dumps(asdict(job.origin)),
+        "settled": stored.settled,
+    }
+    # Dead letters stay until a person has decided.
+    if job.ended_at is not None and job.state is not JobState.DEAD:
+        item |= {"time_kind": ENDED, "time": stamp(job.ended_at)}
+    return item
+
+
+def stored_job(item: Item) -> StoredJob:
+    """The inverse of ``job_item``."""
+    row: dict[str, Any] = item
+    job = Job(
+        id=row["id"],
+        desk=Desk.from_key(row["desk"]),
+        thread=row["thread"],
+        instruction=row["instruction"],
+        interrupt=InterruptPolicy(row["interrupt"]),
+        state=JobState(row["state"]),
+        order=row["order"],
+        place=row["hand_over"],
+        send=row["send"],
+        attempt=row["attempt"],
+        preemptions=row["preemptions"],
+        given_back=row["given_back"],
+        submitted_at=instant_of(row["submitted_at"]),
+        started_at=instant_or_none(row["started_at"]),
+        ended_at=instant_or_none(row["ended_at"]),
+        worker_id=row["worker"],
+        generation=row["generation"],
+        partial=json.loads(row["partial"]),
+        partial_commit=row["partial_commit"],
+        result=_result_of(row["result"]),
+        error=row["error"],
+        is_cancelled=row["is_cancelled"],
+        outcomes=row["outcomes"],
+        deliveries=row["deliveries"],
+        origin=_origin_of(row["origin"]),
+    )
+    return StoredJob(job=job, listed=int(row["listed"]), settled=row["settled"])
+
+
+def event_item(event: Event, cursor: int, at: str) -> Item:
+    """An event as it is stored."""
+    item: Item = {
+        "pk": EVENTS,
+        "sk": serial(cursor),
+        "at": at,
+        "kind": type(event).__name__,
+        "desk": event.desk,
+        "job": event.job_id,
+        "generation": event.generation,
+        "details": json.dumps(event.details()),
+    }
+    if event.job_id:
+        item |= {"group": f"events of {event.job_id}", "place": serial(cursor)}
+    return item
+
+
+def stored_event(item: Item) -> StoredEvent:
+    """An event as it is read back."""
+    row: dict[str, Any] = item
+    return StoredEvent(
+        cursor=str(int(row["sk"])),
+        at=instant_of(row["at"]),
+        kind=row["kind"],
+        desk=row["desk"],
+        job_id=row["job"],
+        generation=row["generation"],
+        details=json.loads(row["details"]),
+    )
+
+
+def worker_status(item: Item, active_job: str) -> WorkerStatus:
+    """A worker as people see it."""
+    row: dict[str, Any] = item
+    if row["is_draining"]:
+        state = "draining"
+    elif active_job:
+        state = "busy"
+    else:
+        state = "holding" if row["desk"] else "warm"
+    return WorkerStatus(
+        id=row["sk"],
+        pid=row["pid"],
+        state=state,
+        desk=Desk.from_key(row["desk"]) if row["desk"] else None,
+        job_id=active_job,
+        started_at=instant_of(row["started_at"]),
+        seen_at=instant_of(row["seen_at"]),
+        free_since=instant_or_none(row["free_since"]),
+        jobs_done=row["jobs_done"],
+        pinned=Desk.from_key(row["pinned"]) if row["pinned"] else None,
+    )
+
+
+def _result_of(text: str | None) -> Result | None:
+    if text is None:
+        return None
+    fields = json.loads(text)
+    return Result(**{**fields, "changes": tuple(fields["changes"])})
+
+
+def _origin_of(text: str) -> Origin:
+    fields = json.loads(text)
+    lists = {name: tuple(fields[name]) for name in ("references", "attachments")}
+    return Origin(**{**fields, **lists})

@@ -1,0 +1,141 @@
+"""Announce, ask and send: one transaction, then the messages of its sends."""
+
+from collections.abc import Sequence
+
+from hotdesk.backends.aws import waking
+from hotdesk.backends.aws.change import Change
+from hotdesk.backends.aws.desk import PENDING_MAX, DeskRecord, Pending
+from hotdesk.backends.aws.queues import Queues
+from hotdesk.backends.aws.rows import MAIL, StoredJob, entry_of, job_key
+from hotdesk.backends.aws.table import Table
+from hotdesk.backends.aws.values import stamp
+from hotdesk.desks import Desk, InterruptPolicy, InterruptReason, Job, JobState, NewJob
+from hotdesk.errors import Rejected, Unavailable
+from hotdesk.events import JobSubmitted
+from hotdesk.lifecycle import Limits, has_live_owner, preempts
+
+# Each takes at most four of the hundred actions of a transaction, its desk included.
+TOGETHER_MAX = 24
+
+
+async def submit(
+    change: Change, queues: Queues, jobs: Sequence[NewJob], limits: Limits
+) -> list[Job]:
+    """Make *jobs* durable; those whose id is known come back as they stand."""
+    submitted = []
+    mails: set[tuple[str, str]] = set()
+    for new in jobs:
+        known = await change.find_job(new.id)
+        if known is not None:
+            if known.job.desk != new.desk:
+                raise Rejected(f"job id {new.id!r} belongs to another desk; choose another id")
+            submitted.append(known.job)
+            if known.job.state is JobState.QUEUED:
+                # Whoever announced it may not have come to send it.
+                send(change, queues, known.job)
+            continue
+        job = await _announce(change, new)
+        submitted.append(job)
+        if new.origin.message_id:
+            await remember_mail(change, new.origin.message_id, new.desk, new.thread, mails)
+        desk = await change.desk(new.desk)
+        if has_live_owner(
+            desk.owner, desk.lease_until, margin=limits.clock_skew, now=change.now
+        ):
+            tell_owner(change, queues, desk, job, limits)
+        else:
+            waking.ask(change, queues, desk)
+        send(change, queues, job)
+    return submitted
+
+
+def send(change: Change, queues: Queues, job: Job) -> None:
+    """Send the message of the job's current send once the change is committed.
+
+    Sent twice within five minutes it is one message; later, the second is dropped when its
+    turn comes, because its send is over.
+    """
+
+    async def effect() -> None:
+        await queues.send(job.desk, job.id, job.send)
+
+    change.effects.append(effect)
+
+
+def tell_owner(change: Change, queues: Queues, desk: DeskRecord, new: Job, limits: Limits) -> None:
+    """Wake the owner of *desk*; interrupt its running job if *new* preempts it."""
+    if desk.active is None:
+        waking.ring(change, queues, desk.owner)
+        return
+    if new.interrupt is InterruptPolicy.NEVER or desk.active.is_ending:
+        return
+    running = desk.pending[desk.active.job_id].entry
+    if preempts(entry_of(new), running, limits):
+        waking.interrupt(change, queues, desk, InterruptReason.PREEMPT, by=new.id)
+
+
+def announce(change: Change, desk: DeskRecord, job: Job) -> None:
+    """Enter a job into what is pending; a desk without an owner waits from its first one on.
+
+    Raises:
+        Unavailable: The desk has as many as its record holds.
+    """
+    if len(desk.pending) >= PENDING_MAX:
+        raise Unavailable(f"desk {desk.desk} has {PENDING_MAX} pending jobs; let it work first")
+    desk.pending[job.id] = Pending(entry=entry_of(job), place=job.place, since=change.now)
+    if not desk.owner and desk.free_since is None:
+        desk.free_since = change.now
+    change.write_desk(desk)
+
+
+async def remember_mail(
+    change: Change, message_id: str, desk: Desk, thread: str, known: set[tuple[str, str]]
+) -> None:
+    """Note the thread of a mail, unless one is noted."""
+    key = (f"mail {message_id}", desk.key)
+    if key not in known and await change.table.get(key) is None:
+        at = stamp(change.now)
+        change.put(
+            {"pk": key[0], "sk": key[1], "thread": thread, "time_kind": MAIL, "time": at}
+        )
+    known.add(key)
+
+
+async def _announce(change: Change, new: NewJob) -> Job:
+    desk = await change.desk_or_new(new.desk)
+    place = desk.announce()
+    job = Job(
+        id=new.id,
+        desk=new.desk,
+        thread=new.thread,
+        instruction=new.instruction,
+        interrupt=new.interrupt,
+        state=JobState.QUEUED,
+        order=place,
+        place=place,
+        send=1,
+        attempt=0,
+        preemptions=0,
+        given_back=0,
+        submitted_at=change.now,
+        origin=new.origin,
+    )
+    announce(change, desk, job)
+    event = JobSubmitted(
+        desk=new.desk.key, job_id=new.id, source=new.origin.source, thread=new.thread
+    )
+    change.add_job(StoredJob(job=job, listed=0), event)
+    return job
+
+
+async def check(table: Table, jobs: Sequence[NewJob]) -> None:
+    """Look at all of a large batch before a part of it is written.
+
+    Raises:
+        Rejected: A known id belongs to another desk.
+    """
+    known = await table.get_all([job_key(new.id) for new in jobs])
+    desks = {str(item["id"]): str(item["desk"]) for item in known.values()}
+    for new in jobs:
+        if desks.setdefault(new.id, new.desk.key) != new.desk.key:
+            raise Rejected(f"job id {new.id!r} belongs to another desk; choose another id")

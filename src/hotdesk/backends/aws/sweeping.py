@@ -1,0 +1,95 @@
+"""The guarantee behind the fast path, and retention: bounded work in small changes."""
+
+from datetime import datetime, timedelta
+
+from hotdesk.backends.aws import asking, waking
+from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.desk import FREE, KEPT, OWNED, DeskRecord
+from hotdesk.backends.aws.queues import Queues
+from hotdesk.backends.aws.rows import DUE, ENDED, EVENTS, MAIL, stored_job
+from hotdesk.backends.aws.table import Table
+from hotdesk.backends.aws.values import stamp
+from hotdesk.desks import Desk, JobState
+from hotdesk.events import RetentionApplied
+from hotdesk.lifecycle import Limits
+
+# Desks that are looked at, and jobs that are removed, in one sweep.
+BATCH = 200
+
+
+async def wake_waiting(table: Table, queues: Queues, limits: Limits, now: datetime) -> int:
+    """Ask again for desks that nobody came for; count those that any worker may claim."""
+    count = 0
+    latest = now + limits.backoff_max
+    for kind in (FREE, KEPT, OWNED):
+        for item in await table.found(kind, index="by_time", limit=BATCH):
+            desk = DeskRecord.from_item(item)
+            count += desk.may_be_claimed(None, now)
+            is_stretched = desk.due_at is not None and desk.due_at > latest
+            if is_stretched or (kind is not OWNED and desk.is_due(now)):
+                await change(
+                    table, now, lambda tx, key=desk.desk: _wake(tx, queues, key, latest)
+                )
+    return count
+
+
+async def _wake(change: Change, queues: Queues, key: Desk, latest: datetime) -> None:
+    desk = await change.desk(key)
+    if desk.due_at is not None and desk.due_at > latest:
+        # A backoff that ends later than any could was made before the clock was set back.
+        desk.due_at = latest
+        change.write_desk(desk)
+    elif desk.is_due(change.now):
+        waking.ask(change, queues, desk)
+
+
+async def remove_old(table: Table, retention: timedelta, now: datetime) -> int:
+    """Remove what ended longer than *retention* ago, a batch; count the jobs.
+
+    Dead letters stay until a person has decided, interrupted jobs until their thread has
+    succeeded, and every job until its answer was sent.
+    """
+    before = stamp(now - retention - timedelta(microseconds=1))
+    removed = 0
+    for item in await table.found(ENDED, index="by_time", until=before, limit=BATCH):
+        job_id = stored_job(item).job.id
+        if await change(table, now, lambda tx, job_id=job_id: _remove(tx, job_id, before)):
+            await asking.forget_rest(table, job_id)
+            removed += 1
+    await _remove_events(table, before)
+    for item in await table.found(MAIL, index="by_time", until=before, limit=BATCH):
+        await table.delete((str(item["pk"]), str(item["sk"])))
+    if removed:
+
+        async def note(tx: Change) -> None:
+            tx.emit(RetentionApplied(jobs=removed))
+
+        await change(table, now, note)
+    return removed
+
+
+async def _remove(change: Change, job_id: str, before: str) -> bool:
+    stored = await change.find_job(job_id)
+    if stored is None or stored.job.ended_at is None or stamp(stored.job.ended_at) > before:
+        return False
+    job = stored.job
+    desk = await change.desk(job.desk)
+    thread = desk.threads.get(job.thread)
+    if job.state is JobState.PREEMPTED and thread is not None and job_id in thread.owed:
+        return False
+    async for item in change.table.query(f"job {job_id}"):
+        if item.get("time_kind") == DUE:
+            # Somebody still waits for its answer.
+            return False
+    change.write_desk(desk)
+    change.forget_job(job_id)
+    return True
+
+
+async def _remove_events(table: Table, before: str) -> None:
+    """Remove the oldest events; the newest stays."""
+    old = [item async for item in table.query(EVENTS, limit=10 * BATCH + 1)]
+    for item in old[:-1]:
+        if str(item["at"]) > before:
+            return
+        await table.delete((EVENTS, str(item["sk"])))
