@@ -39,7 +39,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stack(endpoint: str, credentials: None) -> Iterator[str]:  # noqa: ARG001
+def stack(endpoint: str, credentials: None) -> Iterator[str]:
     """The name of an empty stack."""
     name = f"test{next(_NUMBERS)}"
     table = f"{name}-desks"
@@ -53,7 +53,7 @@ def stack(endpoint: str, credentials: None) -> Iterator[str]:  # noqa: ARG001
 
 
 @pytest.fixture
-def calls(endpoint: str, credentials: None) -> Iterator[Calls]:  # noqa: ARG001
+def calls(endpoint: str, credentials: None) -> Iterator[Calls]:
     """A connection to the emulator."""
     calls = Calls(REGION, endpoint=endpoint)
     yield calls

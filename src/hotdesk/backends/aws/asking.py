@@ -92,8 +92,8 @@ async def retry(change: Change, queues: Queues, job_id: str) -> Job:
     announce(change, desk, again)
     change.write_job(replace(stored, job=again))
     change.emit(JobRetried(desk=desk.desk.key, job_id=job_id))
-    waking.wake(change, queues, desk)
     send(change, queues, again)
+    waking.wake(change, queues, desk)
     return again
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from hotdesk.backends.aws import asking, claiming, running, submitting, sweeping
+from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.aws.bell import Bell
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.change import Change, change
-from hotdesk.backends.aws.desk import DeskRecord, key_of
+from hotdesk.backends.aws.desk import DeskRecord
 from hotdesk.backends.aws.queues import POLL, Queues
 from hotdesk.backends.aws.records import AwsRecords
 from hotdesk.backends.aws.rows import worker_key
@@ -50,6 +51,16 @@ class AwsBackend(AwsRecords):
         self._limits = limits or Limits()
         self._done: dict[str, int] = {}
         super().__init__(Table(calls, f"{stack}-desks"), clock)
+
+    @classmethod
+    def open(cls, url: str, clock: Clock, *, limits: Limits | None = None) -> Self:
+        """Use the stack that ``aws://REGION/STACK`` names.
+
+        Raises:
+            ConfigError: It is not such a URL.
+        """
+        region, stack = stack_of(url)
+        return cls(Calls(region), stack, clock, limits=limits)
 
     async def register(self, card: WorkerCard, *, now: datetime) -> None:
         """Make a worker known and reachable."""
@@ -112,7 +123,7 @@ class AwsBackend(AwsRecords):
         worker = await claiming.worker_of(self._table, worker_id)
         pinned = Desk.from_key(worker["pinned"]) if worker["pinned"] else None
         await claiming.expire_lapsed(self._table, self._queues, self._limits, now)
-        waiting = await claiming.candidates(self._table, pinned, now)
+        waiting = await claiming.candidates(self._table, pinned)
         for each in waiting:
             if each.may_be_claimed(pinned, now):
                 claim = await self._change(
@@ -136,7 +147,7 @@ class AwsBackend(AwsRecords):
         self, claim: Claim, *, wait: timedelta, now: datetime
     ) -> Delivery | DeskView:
         """Hand over the oldest send, or wait for a ring and say how the desk stands."""
-        found, desk = await self._hand_over(claim, now)
+        found, desk, may_wait = await self._hand_over(claim, now)
         if found is not None:
             return found
         worker = await self._table.get(worker_key(claim.worker_id))
@@ -144,7 +155,7 @@ class AwsBackend(AwsRecords):
         is_leaving = view.is_leaving_asked or view.is_draining or view.is_wanted_elsewhere
         if view.has_pending and view.due_at is not None:
             wait = min(wait, max(view.due_at - now, timedelta(0)))
-        if not is_leaving and wait > timedelta(0):
+        if may_wait and not is_leaving and wait > timedelta(0):
             await self._bell.wait(claim.worker_id, min(wait, POLL))
         return view
 
@@ -185,7 +196,7 @@ class AwsBackend(AwsRecords):
         if not (and_next and may_go_on):
             return None
         try:
-            found, _ = await self._hand_over(delivery.claim, now)
+            found, _, _ = await self._hand_over(delivery.claim, now)
         except ClaimLost:
             # The outcome stands; the next call says that the claim is lost.
             return None
@@ -197,9 +208,7 @@ class AwsBackend(AwsRecords):
 
     async def catch_up(self, claim: Claim, generation: int, *, now: datetime) -> None:
         """Go on behind *generation*, which was met on a branch."""
-        await self._change(
-            now, lambda tx: claiming.catch_up(tx, self._queues, claim, generation)
-        )
+        await self._change(now, lambda tx: claiming.catch_up(tx, self._queues, claim, generation))
 
     async def release(self, claim: Claim, *, now: datetime) -> bool:
         """Leave the desk if nothing is pending."""
@@ -209,9 +218,7 @@ class AwsBackend(AwsRecords):
     async def give_way(self, claim: Claim, *, now: datetime) -> None:
         """Leave the desk with jobs pending."""
         done = self._done.pop(claim.worker_id, 0)
-        await self._change(
-            now, lambda tx: claiming.give_way(tx, self._queues, claim, done=done)
-        )
+        await self._change(now, lambda tx: claiming.give_way(tx, self._queues, claim, done=done))
 
     def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
         """The interrupts that come for this worker."""
@@ -232,15 +239,11 @@ class AwsBackend(AwsRecords):
 
     async def pause(self, desk: Desk, *, now: datetime) -> None:
         """Stop serving the desk."""
-        await self._change(
-            now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=True)
-        )
+        await self._change(now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=True))
 
     async def resume(self, desk: Desk, *, now: datetime) -> None:
         """Serve the desk again."""
-        await self._change(
-            now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=False)
-        )
+        await self._change(now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=False))
 
     async def ask_release(self, desk: Desk, *, now: datetime) -> None:
         """Ask the owner to leave the desk after its job."""
@@ -265,9 +268,7 @@ class AwsBackend(AwsRecords):
         removed = 0
         if retention is not None:
             removed = await sweeping.remove_old(self._table, retention, now)
-        return SweepReport(
-            lapsed_owners=lapsed, jobs_removed=removed, desks_waiting=waiting
-        )
+        return SweepReport(lapsed_owners=lapsed, jobs_removed=removed, desks_waiting=waiting)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -275,29 +276,30 @@ class AwsBackend(AwsRecords):
 
     async def _hand_over(
         self, claim: Claim, now: datetime
-    ) -> tuple[Delivery | None, DeskRecord]:
-        """The send that is to run next, or none; and the desk as it stood."""
+    ) -> tuple[Delivery | None, DeskRecord, bool]:
+        """The send that is to run next, or none; the desk as it stood; whether to wait then.
+
+        There is nothing to wait for when more was dropped than one call takes.
+        """
         for _ in range(running.DROPS_MAX):
             tx = Change(self._table, now)
             desk, again, is_due = await running.standing(tx, claim)
             if again is not None or not is_due:
-                return again, desk
+                return again, desk, True
             message = await self._queues.receive(claim.desk)
             if message is None:
                 await running.send_missing(self._queues, desk, now)
-                return None, desk
+                return None, desk, True
             found = await self._change(
                 now,
                 lambda tx, message=message: running.hand_over(
                     tx, self._queues, claim, message, self._limits
                 ),
             )
-            if isinstance(found, Delivery):
+            if found is not None:
                 await running.raise_visibility(self._queues, found)
-                return found, desk
-        item = await self._table.get(key_of(claim.desk))
-        assert item is not None
-        return None, DeskRecord.from_item(item)
+                return found, desk, True
+        return None, await Change(self._table, now).held(claim), False
 
     async def _change(self, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:
         return await change(self._table, now, work)

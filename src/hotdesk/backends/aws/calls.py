@@ -29,7 +29,7 @@ _WRONG_SET_UP = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - it never leaves the backend.
+class Refused(Exception):
     """AWS answered that a condition does not hold, or that the thing named is not there."""
 
     def __init__(self, code: str, answer: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ anew from what stands there now. What goes to queues goes after the commit.
 
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -42,7 +42,7 @@ class Change:
         self.now = now
         self.effects: list[Effect] = []
         self._desks: dict[str, DeskRecord] = {}
-        self._written: set[str] = set()
+        self._written: dict[str, None] = {}
         self._jobs: dict[str, StoredJob] = {}
         self._changed: set[str] = set()
         self._new: list[StoredJob] = []
@@ -110,6 +110,12 @@ class Change:
             self._jobs[job_id] = stored_job(item)
         return self._jobs[job_id]
 
+    async def load_jobs(self, job_ids: Iterable[str]) -> None:
+        """Read several jobs in one call, because each of them will be asked for."""
+        wanted = {job_key(each): each for each in job_ids if each not in self._jobs}
+        for key, item in (await self.table.get_all([*wanted])).items():
+            self._jobs[wanted[key]] = stored_job(item)
+
     async def job(self, job_id: str) -> StoredJob:
         """A job as it stands in this change.
 
@@ -123,7 +129,7 @@ class Change:
 
     def write_desk(self, desk: DeskRecord) -> None:
         """Write *desk* as it is when this change is committed."""
-        self._written.add(desk.desk.key)
+        self._written[desk.desk.key] = None
 
     def write_job(self, stored: StoredJob) -> None:
         """Write a job; its desk is written with it, so that no two writers meet."""
@@ -165,17 +171,25 @@ class Change:
         Raises:
             Refused: Somebody else was faster.
         """
-        actions = [*self._actions, *self._desk_actions(), *self._job_actions()]
-        actions += await self._event_actions()
+        first = await take_cursors(self.table, len(self._events)) if self._events else 0
+        actions = [
+            *self._actions,
+            *self._desk_actions(first),
+            *self._job_actions(),
+            *self._event_actions(first),
+        ]
         if not actions:
             return
         assert len(actions) <= ACTIONS_MAX, "a change is bounded"
         await self.table.transact(actions, secrets.token_hex(16))
 
-    def _desk_actions(self) -> list[dict[str, object]]:
+    def _desk_actions(self, first: int) -> list[dict[str, object]]:
         made = []
-        for key in self._written:
+        for order, key in enumerate(self._written, first):
             record = self._desks[key]
+            if record.free_since is not None and not record.free_order:
+                # Whatever lets a desk wait is an event, and so has a cursor of its own.
+                record.free_order = order
             seen = record.version
             record.version += 1
             condition = "#version = :seen" if seen else "attribute_not_exists(pk)"
@@ -186,10 +200,7 @@ class Change:
     def _job_actions(self) -> list[dict[str, object]]:
         return [self.table.put_action(job_item(self._jobs[each])) for each in self._changed]
 
-    async def _event_actions(self) -> list[dict[str, object]]:
-        if not self._events:
-            return []
-        first = await take_cursors(self.table, len(self._events))
+    def _event_actions(self, first: int) -> list[dict[str, object]]:
         made = []
         for cursor, (event, new) in enumerate(self._events, first):
             made.append(self.table.put_action(event_item(event, cursor, stamp(self.now))))
@@ -210,9 +221,7 @@ async def take_cursors(table: Table, number: int) -> int:
     return last - number + 1
 
 
-async def change(
-    table: Table, now: datetime, work: Callable[[Change], Awaitable[T]]
-) -> T:
+async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:
     """Have *work* decide a change and commit it, anew while others are faster.
 
     *work* may raise ``Refused`` itself when what it has read does not fit together.

@@ -46,9 +46,7 @@ async def worker_of(table: Table, worker_id: str) -> dict[str, Any]:
     return worker
 
 
-async def own(
-    change: Change, queues: Queues, worker_id: str, *, lease: timedelta
-) -> Claim | None:
+async def own(change: Change, queues: Queues, worker_id: str, *, lease: timedelta) -> Claim | None:
     """The claim that a worker holds already, because the answer was lost; renewed."""
     worker = await worker_of(change.table, worker_id)
     if worker["desk"] is None:
@@ -65,8 +63,8 @@ async def own(
     return None
 
 
-async def candidates(table: Table, pinned: Desk | None, now: datetime) -> list[DeskRecord]:
-    """The desks that may be claimed now, the longest without an owner first."""
+async def candidates(table: Table, pinned: Desk | None) -> list[DeskRecord]:
+    """The desks that may be claimed, now or once their backoff is over, the longest without an owner first."""
     if pinned is not None:
         item = await table.get(key_of(pinned))
         items = [] if item is None else [item]
@@ -184,7 +182,7 @@ async def view(
 
 async def _is_one_wanted(table: Table, now: datetime) -> bool:
     """Whether a desk waits and no worker is free to take it."""
-    waiting = await candidates(table, None, now)
+    waiting = await candidates(table, None)
     if not any(each.may_be_claimed(None, now) for each in waiting):
         return False
     return not any(waking.is_free(each, now) for each in await waking.workers(table))
@@ -298,7 +296,8 @@ async def _leave(change: Change, queues: Queues, desk: DeskRecord, *, is_clean: 
             queued = replace(stored.job, state=JobState.QUEUED)
             change.write_job(replace(stored, job=queued))
     _clear_owner(desk)
-    desk.free_since = change.now if desk.pending else None
+    if desk.pending:
+        desk.wait_from(change.now)
     desk.is_unclean = not is_clean
     change.write_desk(desk)
 

@@ -12,6 +12,7 @@ from hotdesk.backends.aws.values import (
     Item,
     instant_of,
     instant_or_none,
+    serial,
     stamp,
     stamp_or_none,
 )
@@ -64,6 +65,8 @@ class DeskRecord:
     owner: str = ""
     lease_until: datetime | None = None
     free_since: datetime | None = None
+    # Tells apart who began to wait in the same instant; given when the change is committed.
+    free_order: int = 0
     last_place: int = 0
     due_at: datetime | None = None
     is_paused: bool = False
@@ -123,6 +126,11 @@ class DeskRecord:
         self.last_place += 1
         return self.last_place
 
+    def wait_from(self, now: datetime) -> None:
+        """Wait for an owner from *now* on."""
+        self.free_since = now
+        self.free_order = 0
+
     def take_out(self, job_id: str) -> None:
         """Remove a job's entry. A backoff is of the oldest send: with that one it goes."""
         gone = self.pending.pop(job_id)
@@ -134,9 +142,9 @@ class DeskRecord:
     def forget_thread_if_over(self, name: str) -> None:
         """A thread of which nothing is pending and nothing owed needs no state."""
         state = self.threads.get(name)
-        if state is not None and not state.owed:
-            if not any(each.entry.thread == name for each in self.pending.values()):
-                del self.threads[name]
+        is_pending = any(each.entry.thread == name for each in self.pending.values())
+        if state is not None and not state.owed and not is_pending:
+            del self.threads[name]
 
     def claim(self) -> Claim:
         """The claim of its owner."""
@@ -176,6 +184,7 @@ class DeskRecord:
             "owner": self.owner,
             "lease_until": stamp_or_none(self.lease_until),
             "free_since": stamp_or_none(self.free_since),
+            "free_order": self.free_order,
             "last_place": self.last_place,
             "due_at": stamp_or_none(self.due_at),
             "is_paused": self.is_paused,
@@ -203,6 +212,7 @@ class DeskRecord:
             owner=row["owner"],
             lease_until=instant_or_none(row["lease_until"]),
             free_since=instant_or_none(row["free_since"]),
+            free_order=row["free_order"],
             last_place=row["last_place"],
             due_at=instant_or_none(row["due_at"]),
             is_paused=row["is_paused"],
@@ -224,7 +234,7 @@ class DeskRecord:
             return OWNED, stamp(self.lease_until)
         if self.free_since is not None:
             is_open = not (self.is_paused or self.is_pinned)
-            return FREE if is_open else KEPT, stamp(self.free_since)
+            return FREE if is_open else KEPT, f"{stamp(self.free_since)} {serial(self.free_order)}"
         return IDLE, self.desk.key
 
 

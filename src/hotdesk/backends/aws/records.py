@@ -81,11 +81,9 @@ class AwsRecords:
             is_backward=True,
         )
         jobs = [stored_job(item).job for item in found]
-        return [
-            job
-            for job in jobs
-            if thread in (None, job.thread) and state in (None, job.state)
-        ][:limit]
+        return [job for job in jobs if thread in (None, job.thread) and state in (None, job.state)][
+            :limit
+        ]
 
     async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
         """The pending jobs of a desk in the order of their hand-over, the running one first."""
@@ -107,8 +105,8 @@ class AwsRecords:
         for kind in (FREE, KEPT) if waiting else (OWNED, FREE, KEPT, IDLE):
             if len(found) < limit:
                 left = limit - len(found)
-                for item in await self._table.found(kind, index="by_time", limit=left):
-                    found.append(DeskRecord.from_item(item).status())
+                items = await self._table.found(kind, index="by_time", limit=left)
+                found += [DeskRecord.from_item(item).status() for item in items]
         return found
 
     async def desk(self, desk: Desk) -> DeskStatus:
@@ -165,10 +163,7 @@ class AwsRecords:
         """Keep a piece of a job's output."""
         for _ in range(LOG_TRIES_MAX):
             newest = [
-                item
-                async for item in self._table.query(
-                    f"log {job_id}", limit=1, is_backward=True
-                )
+                item async for item in self._table.query(f"log {job_id}", limit=1, is_backward=True)
             ]
             number = int(str(newest[0]["sk"])) + 1 if newest else 1
             try:
@@ -191,9 +186,7 @@ class AwsRecords:
         """The output of a job behind chunk number *after*."""
         rows: list[dict[str, Any]] = [
             item
-            async for item in self._table.query(
-                f"log {job_id}", after=serial(after), limit=limit
-            )
+            async for item in self._table.query(f"log {job_id}", after=serial(after), limit=limit)
         ]
         return [
             LogChunk(
@@ -222,9 +215,7 @@ class AwsRecords:
         """Events behind the cursor *after*, oldest first; those of one job on demand."""
         behind = serial(_cursor(after))
         if job_id is None:
-            found = [
-                item async for item in self._table.query(EVENTS, after=behind, limit=limit)
-            ]
+            found = [item async for item in self._table.query(EVENTS, after=behind, limit=limit)]
         elif job_id:
             found = await self._table.found(
                 f"events of {job_id}", index="by_group", after=behind, limit=limit

@@ -4,7 +4,8 @@ The order of the steps around a message is the protocol's: received briefly, reg
 then hidden for long; deleted before it is settled, shown before it is cleared.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hotdesk.backends.aws.change import Change
@@ -17,7 +18,7 @@ from hotdesk.backends.aws.values import stamp
 from hotdesk.desks import (
     Claim,
     Delivery,
-    Interrupted,
+    Entry,
     InterruptPolicy,
     Job,
     JobState,
@@ -48,13 +49,10 @@ from hotdesk.lifecycle import (
 
 # Sends that are dropped at their hand-over in one call; the rest follow in the next.
 DROPS_MAX = 50
+# Of them in one transaction: each takes at most three of its hundred actions.
+DROPS_TOGETHER = 30
 # A send whose message has not come by then is sent again: whoever announced it may be dead.
 MISSING_AFTER = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
-    """A message was done with and nothing was handed over: look again."""
 
 
 async def standing(change: Change, claim: Claim) -> tuple[DeskRecord, Delivery | None, bool]:
@@ -76,8 +74,8 @@ async def standing(change: Change, claim: Claim) -> tuple[DeskRecord, Delivery |
 
 async def hand_over(
     change: Change, queues: Queues, claim: Claim, message: SendMessage, limits: Limits
-) -> Delivery | Dropped:
-    """Register the send of *message*, or do with it what the rules say."""
+) -> Delivery | None:
+    """Register the send of *message*; ``None`` when the rules dropped it: look again."""
     desk = await change.held(claim)
     if desk.active is not None and desk.active.job_id == message.job_id:
         # A repetition whose first try was committed.
@@ -86,22 +84,39 @@ async def hand_over(
     pending = desk.pending.get(message.job_id)
     if pending is None or pending.entry.send != message.send:
         await queues.delete(desk.desk, message.receipt)
-        return Dropped()
-    entry = pending.entry
-    thread = desk.threads.get(entry.thread)
-    decision = decide(
-        entry,
-        desk.newer(entry),
-        has_newer_run=thread is not None and thread.run_order > entry.order,
-        limits=limits,
-    )
-    stored = await change.job(message.job_id)
-    if decision is Decision.RUN:
-        return await _start(change, desk, claim, stored, pending, message.receipt)
+        return None
+    if _decide(desk, pending.entry, limits) is Decision.RUN:
+        stored = await change.job(message.job_id)
+        return await _start(change, desk, claim, stored, receipt=message.receipt)
     await queues.delete(desk.desk, message.receipt)
-    after = dropped(entry, decision)
-    write(change, queues, desk, stored, after, error=_why(decision, stored.job))
-    return Dropped()
+    rest = [each for each in desk.in_order() if each.place > pending.place]
+    await _drop(change, queues, desk, [pending, *rest], limits)
+    return None
+
+
+def _decide(desk: DeskRecord, entry: Entry, limits: Limits) -> Decision:
+    thread = desk.threads.get(entry.thread)
+    has_newer_run = thread is not None and thread.run_order > entry.order
+    return decide(entry, desk.newer(entry), has_newer_run=has_newer_run, limits=limits)
+
+
+async def _drop(
+    change: Change, queues: Queues, desk: DeskRecord, chain: Sequence[Pending], limits: Limits
+) -> None:
+    """Drop the first of *chain*, and those behind it up to the first that is to run.
+
+    Their messages have not been received. Each is deleted at its turn, because its send
+    is over, as that of a job that was cancelled while it was queued.
+    """
+    chain = chain[:DROPS_TOGETHER]
+    await change.load_jobs(each.entry.job_id for each in chain)
+    for each in chain:
+        decision = _decide(desk, each.entry, limits)
+        if decision is Decision.RUN:
+            return
+        stored = await change.job(each.entry.job_id)
+        after = dropped(each.entry, decision)
+        write(change, queues, desk, stored, after, error=_why(decision, stored.job))
 
 
 async def settle(
@@ -136,15 +151,11 @@ async def save_partial(change: Change, delivery: Delivery, partial: Json, commit
     """Keep partial work with the job."""
     desk = await change.running(delivery)
     stored = await change.job(delivery.job.id)
-    job = replace(
-        stored.job, partial=partial, partial_commit=commit or stored.job.partial_commit
-    )
+    job = replace(stored.job, partial=partial, partial_commit=commit or stored.job.partial_commit)
     change.write_desk(desk)
     change.write_job(replace(stored, job=job))
     change.emit(
-        PartialSaved(
-            desk=desk.desk.key, job_id=job.id, generation=desk.generation, commit=commit
-        )
+        PartialSaved(desk=desk.desk.key, job_id=job.id, generation=desk.generation, commit=commit)
     )
 
 
@@ -220,7 +231,7 @@ async def _start(
     desk: DeskRecord,
     claim: Claim,
     stored: StoredJob,
-    pending: Pending,
+    *,
     receipt: str,
 ) -> Delivery:
     """Register a send as active and count its attempt."""
@@ -233,7 +244,7 @@ async def _start(
         generation=claim.generation,
         deliveries=stored.job.deliveries + 1,
     )
-    desk.pending[job.id] = replace(pending, entry=entry_of(job))
+    desk.pending[job.id] = replace(desk.pending[job.id], entry=entry_of(job))
     desk.due_at = None
     desk.active = Active(
         job_id=job.id,
@@ -276,6 +287,7 @@ async def owed_jobs(change: Change, thread: ThreadState | None) -> list[Job]:
     """The interrupted jobs of a thread, oldest first."""
     if thread is None:
         return []
+    await change.load_jobs(thread.owed)
     found = [await change.find_job(each) for each in thread.owed]
     return sorted((each.job for each in found if each), key=lambda job: job.order)
 
@@ -331,9 +343,7 @@ def _owe_answer(change: Change, job: Job) -> None:
 def _event(desk: DeskRecord, job: Job, after: Settlement, send_number: int) -> Event:
     key, generation = desk.desk.key, desk.generation
     if after.state.is_ended:
-        return JobEnded(
-            desk=key, job_id=job.id, generation=generation, state=after.state.value
-        )
+        return JobEnded(desk=key, job_id=job.id, generation=generation, state=after.state.value)
     if after.is_put_back:
         return JobPutBack(desk=key, job_id=job.id, generation=generation, send=send_number)
     if after.attempt < job.attempt:

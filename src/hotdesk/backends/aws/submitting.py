@@ -38,14 +38,13 @@ async def submit(
         submitted.append(job)
         if new.origin.message_id:
             await remember_mail(change, new.origin.message_id, new.desk, new.thread, mails)
+        # The message before the ring: whoever is woken finds it.
+        send(change, queues, job)
         desk = await change.desk(new.desk)
-        if has_live_owner(
-            desk.owner, desk.lease_until, margin=limits.clock_skew, now=change.now
-        ):
+        if has_live_owner(desk.owner, desk.lease_until, margin=limits.clock_skew, now=change.now):
             tell_owner(change, queues, desk, job, limits)
         else:
             waking.ask(change, queues, desk)
-        send(change, queues, job)
     return submitted
 
 
@@ -84,7 +83,7 @@ def announce(change: Change, desk: DeskRecord, job: Job) -> None:
         raise Unavailable(f"desk {desk.desk} has {PENDING_MAX} pending jobs; let it work first")
     desk.pending[job.id] = Pending(entry=entry_of(job), place=job.place, since=change.now)
     if not desk.owner and desk.free_since is None:
-        desk.free_since = change.now
+        desk.wait_from(change.now)
     change.write_desk(desk)
 
 
@@ -95,9 +94,7 @@ async def remember_mail(
     key = (f"mail {message_id}", desk.key)
     if key not in known and await change.table.get(key) is None:
         at = stamp(change.now)
-        change.put(
-            {"pk": key[0], "sk": key[1], "thread": thread, "time_kind": MAIL, "time": at}
-        )
+        change.put({"pk": key[0], "sk": key[1], "thread": thread, "time_kind": MAIL, "time": at})
     known.add(key)
 
 

@@ -27,9 +27,7 @@ async def wake_waiting(table: Table, queues: Queues, limits: Limits, now: dateti
             count += desk.may_be_claimed(None, now)
             is_stretched = desk.due_at is not None and desk.due_at > latest
             if is_stretched or (kind is not OWNED and desk.is_due(now)):
-                await change(
-                    table, now, lambda tx, key=desk.desk: _wake(tx, queues, key, latest)
-                )
+                await change(table, now, lambda tx, key=desk.desk: _wake(tx, queues, key, latest))
     return count
 
 

@@ -163,9 +163,7 @@ class Table:
         items = await self.get_all(keys)
         return [items[key] for key in keys if key in items]
 
-    async def update(
-        self, key: Key, change: str, *, condition: str = "", **values: Value
-    ) -> Item:
+    async def update(self, key: Key, change: str, *, condition: str = "", **values: Value) -> Item:
         """Update one item as *change* says; return it as it is then.
 
         A name in *change* that starts with ``#`` stands for the attribute of that name.
@@ -189,9 +187,7 @@ class Table:
             Refused: The *condition* does not hold.
         """
         extra = {"ConditionExpression": condition} if condition else {}
-        await self._calls.dynamodb(
-            "put_item", TableName=self.name, Item=encode_item(item), **extra
-        )
+        await self._calls.dynamodb("put_item", TableName=self.name, Item=encode_item(item), **extra)
 
     async def delete(self, key: Key) -> None:
         """Remove one item, if it is there."""
@@ -247,10 +243,7 @@ def expression(
         made["ConditionExpression"] = condition
     words = f"{change} {condition}".replace(",", " ").replace("(", " ").replace(")", " ")
     names = {
-        part: part[1:]
-        for word in words.split()
-        for part in word.split(".")
-        if part.startswith("#")
+        part: part[1:] for word in words.split() for part in word.split(".") if part.startswith("#")
     }
     if names:
         made["ExpressionAttributeNames"] = names

@@ -22,7 +22,9 @@ ASK_AGAIN = timedelta(minutes=5)
 LINGERING_MAX = 50
 
 
-def ring(change: Change, queues: Queues, worker_id: str, interrupt: Interrupt | None = None) -> None:
+def ring(
+    change: Change, queues: Queues, worker_id: str, interrupt: Interrupt | None = None
+) -> None:
     """Wake *worker_id* once the change is committed."""
 
     async def effect() -> None:
