@@ -64,7 +64,7 @@ async def own(change: Change, queues: Queues, worker_id: str, *, lease: timedelt
 
 
 async def candidates(table: Table, pinned: Desk | None) -> list[DeskRecord]:
-    """The desks that may be claimed, now or once their backoff is over, the longest without an owner first."""
+    """The desks that may be claimed, now or after a backoff; the longest without an owner first."""
     if pinned is not None:
         item = await table.get(key_of(pinned))
         items = [] if item is None else [item]
