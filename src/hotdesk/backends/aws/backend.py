@@ -287,8 +287,9 @@ class AwsBackend(AwsRecords):
             if again is not None or not is_due:
                 return again, desk, True
             message = await self._queues.receive(claim.desk)
+            if message is None and await running.send_missing(self._queues, desk, now):
+                message = await self._queues.receive(claim.desk)
             if message is None:
-                await running.send_missing(self._queues, desk, now)
                 return None, desk, True
             found = await self._change(
                 now,

@@ -55,9 +55,15 @@ _REFUSALS = {
 class Calls:
     """The clients of one process for one region."""
 
-    def __init__(self, region: str, *, endpoint: str | None = None) -> None:
-        """Talk to *region*, or to the emulator at *endpoint*."""
-        session = boto3.session.Session()
+    def __init__(
+        self,
+        region: str,
+        *,
+        endpoint: str | None = None,
+        session: boto3.session.Session | None = None,
+    ) -> None:
+        """Talk to *region*, or to the emulator at *endpoint*, with the credentials of *session*."""
+        session = session or boto3.session.Session()
         self._limiter = anyio.CapacityLimiter(THREADS_MAX)
         self._clients = {
             name: session.client(name, region_name=region, endpoint_url=endpoint, config=config)

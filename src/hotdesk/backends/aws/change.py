@@ -30,6 +30,7 @@ Effect = Callable[[], Awaitable[None]]
 # Together with the pauses some seconds: more writers than that at one desk are a fault.
 TRIES_MAX = 20
 PAUSE_SECONDS = 0.02
+EFFECTS_SECONDS_MAX = 15
 COUNTER = ("counter", "events")
 
 
@@ -238,7 +239,11 @@ async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable
             # Jitter, so that two who met do not meet again.
             await anyio.sleep(random.uniform(0, PAUSE_SECONDS * (attempt + 1)))  # noqa: S311
             continue
-        for effect in made.effects:
-            await effect()
+        # What is committed is also sent, though its caller is cancelled meanwhile.
+        with anyio.move_on_after(EFFECTS_SECONDS_MAX, shield=True) as sending:
+            for effect in made.effects:
+                await effect()
+        if sending.cancelled_caught:
+            raise Unavailable("the queues did not answer in time", committed=None)
         return value
     raise Unavailable("too many others write to this desk", committed=False)

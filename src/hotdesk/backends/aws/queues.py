@@ -6,12 +6,16 @@ not an error here: the desk's record says what is true, and a message only carri
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import anyio
+
 from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.desks import Desk, Interrupt, InterruptReason
+from hotdesk.errors import Unavailable
 from hotdesk.lifecycle import CLOCK_SKEW, LEASE
 
 # A crash between receiving and registering must not block the desk for longer than a lease.
@@ -19,6 +23,8 @@ RECEIVED = LEASE + CLOCK_SKEW
 # A ring or a claim request whose receiver was cancelled in the very moment comes back soon.
 RUNG = timedelta(seconds=5)
 POLL = timedelta(seconds=20)  # SQS ReceiveMessage: WaitTimeSeconds, 0 to 20.
+# Messages that are not ours and are removed in one call.
+FOREIGN_MAX = 10
 RETENTION_SECONDS = 1_209_600  # SQS: 14 days at most.
 _FIFO = {"FifoQueue": "true", "MessageRetentionPeriod": str(RETENTION_SECONDS)}
 
@@ -44,10 +50,10 @@ class Queues:
 
     async def send(self, desk: Desk, job_id: str, number: int, *, again: str = "") -> None:
         """Put the message of a send into its desk's queue; *again* tells repetitions apart."""
-        url = await self._url(self._of_desk(desk), _FIFO)
-        await self._calls.sqs(
+        await self._use(
+            self._of_desk(desk),
+            _FIFO,
             "send_message",
-            QueueUrl=url,
             MessageBody=json.dumps({"job": job_id, "send": number}),
             MessageGroupId="desk",
             MessageDeduplicationId=_digest(f"{job_id}.{number} {again}"),
@@ -55,14 +61,14 @@ class Queues:
 
     async def receive(self, desk: Desk) -> SendMessage | None:
         """The oldest message of the desk, hidden for a little more than a lease."""
-        url = await self._url(self._of_desk(desk), _FIFO)
-        for _ in range(10):
+        for _ in range(FOREIGN_MAX):
             # A poll of a second asks every server of SQS; it is over with the first message.
-            answer = await self._calls.sqs(
+            answer = await self._use(
+                self._of_desk(desk),
+                _FIFO,
                 "receive_message",
-                QueueUrl=url,
                 MaxNumberOfMessages=1,
-                WaitTimeSeconds=self.look_seconds,
+                WaitTimeSeconds=1,
                 VisibilityTimeout=round(RECEIVED.total_seconds()),
             )
             messages = answer.get("Messages", [])
@@ -72,8 +78,6 @@ class Queues:
                 return found
             await self.delete(desk, messages[0]["ReceiptHandle"])
         return None
-
-    look_seconds = 1
 
     async def hide(self, desk: Desk, receipt: str, span: timedelta) -> None:
         """Keep a message invisible for *span* more; with none, show it at once."""
@@ -102,16 +106,12 @@ class Queues:
 
     async def request(self, desk: Desk, generation: int) -> None:
         """Ask for a worker to claim *desk*."""
-        await self._calls.sqs(
-            "send_message",
-            QueueUrl=await self._url(self._unclaimed, {}),
-            MessageBody=json.dumps({"desk": desk.key, "generation": generation}),
-        )
+        body = json.dumps({"desk": desk.key, "generation": generation})
+        await self._use(self._unclaimed, {}, "send_message", MessageBody=body)
 
     async def poll_requests(self, span: timedelta) -> bool:
         """Wait for a claim request, at most *span*, and take it; whether one came."""
-        url = await self._url(self._unclaimed, {})
-        return bool(await self._poll(url, span, number=1))
+        return bool(await self._poll(self._unclaimed, span, number=1))
 
     async def open_worker(self, worker_id: str) -> None:
         """Make the queue through which a worker is woken and interrupted."""
@@ -148,25 +148,51 @@ class Queues:
 
     async def poll_rings(self, worker_id: str, span: timedelta) -> list[Interrupt | None]:
         """Wait for rings of a worker, at most *span*."""
-        url = await self._url(self._of_worker(worker_id), {})
-        return [_interrupt_of(body) for body in await self._poll(url, span, number=10)]
+        name = self._of_worker(worker_id)
+        return [_interrupt_of(body) for body in await self._poll(name, span, number=10)]
 
-    async def _poll(self, url: str, span: timedelta, *, number: int) -> list[str]:
-        messages = await self._calls.poll(
-            QueueUrl=url,
-            MaxNumberOfMessages=number,
-            WaitTimeSeconds=min(max(round(span.total_seconds()), 0), round(POLL.total_seconds())),
-            VisibilityTimeout=round(RUNG.total_seconds()),
-        )
-        for each in messages:
-            await self._calls.sqs(
-                "delete_message", QueueUrl=url, ReceiptHandle=each["ReceiptHandle"]
+    async def _poll(self, name: str, span: timedelta, *, number: int) -> list[str]:
+        url = await self._url(name, {})
+        seconds = min(max(math.ceil(span.total_seconds()), 1), round(POLL.total_seconds()))
+        try:
+            messages = await self._calls.poll(
+                QueueUrl=url,
+                MaxNumberOfMessages=number,
+                WaitTimeSeconds=seconds,
+                VisibilityTimeout=round(RUNG.total_seconds()),
             )
+            for each in messages:
+                await self._calls.sqs(
+                    "delete_message", QueueUrl=url, ReceiptHandle=each["ReceiptHandle"]
+                )
+        except Refused:
+            # Somebody has removed it. Whoever waits waits once more, at the next one.
+            self._urls.pop(name, None)
+            await anyio.sleep(seconds)
+            return []
         return [each["Body"] for each in messages]
+
+    async def _use(
+        self, name: str, attributes: dict[str, str], operation: str, **arguments: object
+    ) -> dict[str, Any]:
+        """Call a queue, which is made anew if somebody has removed it."""
+        for _ in range(2):
+            url = await self._url(name, attributes)
+            try:
+                return await self._calls.sqs(operation, QueueUrl=url, **arguments)
+            except Refused:
+                self._urls.pop(name, None)
+        raise Unavailable(f"queue {name} does not take {operation}", committed=None)
 
     async def _url(self, name: str, attributes: dict[str, str]) -> str:
         if name not in self._urls:
-            answer = await self._calls.sqs("create_queue", QueueName=name, Attributes=attributes)
+            try:
+                answer = await self._calls.sqs(
+                    "create_queue", QueueName=name, Attributes=attributes
+                )
+            except Refused as error:
+                # SQS blocks the name of a queue that was removed for 60 s.
+                raise Unavailable(f"queue {name} cannot be made now: {error.code}") from error
             self._urls[name] = answer["QueueUrl"]
         return self._urls[name]
 

@@ -366,13 +366,15 @@ def _why(decision: Decision, job: Job) -> str:
     return f"its worker died in the last of {job.attempt} attempts{before}"
 
 
-async def send_missing(queues: Queues, desk: DeskRecord, now: datetime) -> None:
-    """Send the oldest entry's message again if it has been missing for long.
+async def send_missing(queues: Queues, desk: DeskRecord, now: datetime) -> bool:
+    """Send the oldest entry's message again if it has been missing for long; whether it was.
 
     One that comes twice is dropped at its second turn, because its send is over then.
     """
     head = desk.in_order()[0]
     missing = now - head.since
-    if missing >= MISSING_AFTER:
-        again = str(missing // MISSING_AFTER)
-        await queues.send(desk.desk, head.entry.job_id, head.entry.send, again=again)
+    if missing < MISSING_AFTER:
+        return False
+    again = str(missing // MISSING_AFTER)
+    await queues.send(desk.desk, head.entry.job_id, head.entry.send, again=again)
+    return True
