@@ -281,11 +281,13 @@ class AwsBackend(AwsRecords):
 
         There is nothing to wait for when more was dropped than one call takes.
         """
+        desk, again, is_due = await running.standing(Change(self._table, now), claim)
+        if again is not None:
+            # Whoever asked before may have died before this step.
+            await running.raise_visibility(self._queues, again)
+        if again is not None or not is_due:
+            return again, desk, True
         for _ in range(running.DROPS_MAX):
-            tx = Change(self._table, now)
-            desk, again, is_due = await running.standing(tx, claim)
-            if again is not None or not is_due:
-                return again, desk, True
             message = await self._queues.receive(claim.desk)
             if message is None and await running.send_missing(self._queues, desk, now):
                 message = await self._queues.receive(claim.desk)
@@ -297,10 +299,13 @@ class AwsBackend(AwsRecords):
                     tx, self._queues, claim, message, self._limits
                 ),
             )
-            if found is not None:
+            if isinstance(found, Delivery):
                 await running.raise_visibility(self._queues, found)
                 return found, desk, True
-        return None, await Change(self._table, now).held(claim), False
+            desk = found
+            if not running.may_hand_over(desk, now):
+                return None, desk, True
+        return None, desk, False
 
     async def _change(self, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:
         return await change(self._table, now, work)

@@ -68,30 +68,35 @@ async def standing(change: Change, claim: Claim) -> tuple[DeskRecord, Delivery |
         await worker_of(change.table, claim.worker_id)
     except (NotFound, NotAllowed):
         return desk, None, False
+    return desk, None, may_hand_over(desk, change.now)
+
+
+def may_hand_over(desk: DeskRecord, now: datetime) -> bool:
+    """Whether the record lets a job begin now."""
     is_leaving = desk.is_paused or desk.is_release_asked
-    return desk, None, bool(desk.pending) and not is_leaving and desk.is_due(change.now)
+    return bool(desk.pending) and desk.active is None and not is_leaving and desk.is_due(now)
 
 
 async def hand_over(
     change: Change, queues: Queues, claim: Claim, message: SendMessage, limits: Limits
-) -> Delivery | None:
-    """Register the send of *message*; ``None`` when the rules dropped it: look again."""
+) -> Delivery | DeskRecord:
+    """Register the send of *message*; the desk, when it was dropped or must wait."""
     desk = await change.held(claim)
-    if desk.active is not None and desk.active.job_id == message.job_id:
-        # A repetition whose first try was committed.
-        stored = await change.job(message.job_id)
-        return await _delivery(change, desk, claim, stored.job, desk.active.receipt)
     pending = desk.pending.get(message.job_id)
     if pending is None or pending.entry.send != message.send:
         await queues.delete(desk.desk, message.receipt)
-        return None
+        return desk
+    if not may_hand_over(desk, change.now):
+        # Somebody has paused it since the caller looked, or sent an order to leave it.
+        await queues.hide(desk.desk, message.receipt, timedelta(0))
+        return desk
     if _decide(desk, pending.entry, limits) is Decision.RUN:
         stored = await change.job(message.job_id)
         return await _start(change, desk, claim, stored, receipt=message.receipt)
     await queues.delete(desk.desk, message.receipt)
     rest = [each for each in desk.in_order() if each.place > pending.place]
     await _drop(change, queues, desk, [pending, *rest], limits)
-    return None
+    return desk
 
 
 def _decide(desk: DeskRecord, entry: Entry, limits: Limits) -> Decision:
