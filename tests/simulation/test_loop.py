@@ -88,3 +88,12 @@ def test_equal_programs_interleave_equally() -> None:
     first = anyio.run(main, backend_options=OPTIONS)
 
     assert anyio.run(main, backend_options=OPTIONS) == first
+
+
+def test_a_task_that_never_lets_time_pass_is_an_error() -> None:
+    async def spin() -> None:
+        while True:
+            await anyio.lowlevel.checkpoint()
+
+    with pytest.raises(Stuck, match="never waits"):
+        anyio.run(spin, backend_options=OPTIONS)

@@ -22,8 +22,12 @@ Descriptor = int | _HasDescriptor
 END = 180 * 24 * 3600.0
 
 
+# In one instant; a run that does its work has some hundreds at most.
+ROUNDS_MAX = 100_000
+
+
 class Stuck(RuntimeError):
-    """Every task waits, and no timer will ever wake one."""
+    """Time will never pass: every task waits and no timer will wake one, or one never waits."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -53,6 +57,8 @@ class _Idle(selectors.BaseSelector):
         self._loop = loop
         # The loop's own wake-up pipe; nothing else is ever registered.
         self._keys: dict[Descriptor, selectors.SelectorKey] = {}
+        # Of the loop, since time last passed.
+        self._rounds = 0
 
     def register(
         self, fileobj: Descriptor, events: int, data: object = None
@@ -67,6 +73,9 @@ class _Idle(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or (timeout > 0 and self._loop.time() > END):
             raise Stuck("every task waits, and no timer will wake one")
+        self._rounds = 0 if timeout > 0 else self._rounds + 1
+        if self._rounds > ROUNDS_MAX:
+            raise Stuck(f"at {self._loop.time():.3f} s some task goes on and on, and never waits")
         self._loop.pass_time(timeout)
         return []
 
