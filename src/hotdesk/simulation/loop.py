@@ -75,6 +75,8 @@ class _Idle(selectors.BaseSelector):
             raise Stuck("every task waits, and no timer will wake one")
         self._rounds = 0 if timeout > 0 else self._rounds + 1
         if self._rounds > ROUNDS_MAX:
+            # The tasks are cancelled next, and get as many rounds for that.
+            self._rounds = 0
             raise Stuck(f"at {self._loop.time():.3f} s some task goes on and on, and never waits")
         self._loop.pass_time(timeout)
         return []
