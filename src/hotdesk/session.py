@@ -349,7 +349,10 @@ class Session:
             else:
                 outcome = _outcome_of(failure)
         except Unavailable as error:
-            outcome = Outcome.attempt_failed(str(error))
+            # The store is to blame, and not the job.
+            stop = context.interrupted.reason
+            text = storable(str(error))
+            outcome = Outcome.given_back(text) if stop is None else Outcome.interrupted(stop.reason)
         except Rejected as error:
             # A person must mend something: an empty repository, a setting.
             outcome = Outcome.failed(storable(str(error)))

@@ -78,10 +78,17 @@ def _tell(failed: Failed, output: Output) -> None:
     output.note(f"violated: {failed}")
     output.note(f"{len(failed.trace)} things happened; looking for those that it takes …")
     short = failed
+
+    def note(runs: int, best: Failed) -> None:
+        nonlocal short
+        short = best
+        if runs % 20 == 0:
+            output.note(f"  {runs} runs, {len(best.trace)} left")
+
     try:
-        short = shorten(failed)
+        short = shorten(failed, on_progress=note)
     except KeyboardInterrupt:
-        output.note("stopped; the trace is as long as it was")
+        output.note("stopped; this is the shortest so far")
     for each in short.trace:
         output.note(f"{timedelta(seconds=round(each.at))!s:>9}  {each.name}")
     output.note(f"violated: {short}")

@@ -86,7 +86,7 @@ def simulate(
             _play, seed, folder, focus, only, traces, backend_options={"loop_factory": VirtualLoop}
         )
     except (AssertionError, ExceptionGroup, HotdeskError, Stuck) as error:
-        failed = Failed(seed, _first(error), tuple(traces[0].trace) if traces else ())
+        failed = Failed(seed, _worst(error), tuple(traces[0].trace) if traces else ())
         failed.add_note(f"to repeat it: make simulate SEED={seed}")
         raise failed from error
 
@@ -222,7 +222,9 @@ def _demand_tidy(folder: Path) -> None:
     demand(not left, f"files are left: {left}")
 
 
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _worst(error: BaseException) -> BaseException:
+    """What an error is about: a broken promise, before what fell over because of it."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found = [_worst(each) for each in error.exceptions]
+    return next((each for each in found if isinstance(each, AssertionError)), found[0])
