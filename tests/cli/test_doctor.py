@@ -31,7 +31,9 @@ def test_an_empty_folder_is_well_but_for_what_is_still_to_do(run: Run, here: Pat
     assert "configuration is right" in by_level(ran, "ok")
     assert f"folder {here} is writable" in by_level(ran, "ok")
     assert "there is no database hotdesk.db yet" in by_level(ran, "warn")
-    assert "no project is configured -> describe one" in by_level(ran, "warn")
+    assert "no project is configured: hotdesk up starts only with --handler -> describe one" in (
+        by_level(ran, "warn")
+    )
     assert list(here.iterdir()) == []
 
 
