@@ -17,7 +17,7 @@ from hotdesk.config import Config, MailConfig, ProjectConfig
 from hotdesk.confinement import Mode, Walls
 from hotdesk.confinement.modes import SHELL
 from hotdesk.runners.process import PROGRAM_PATH, Program, run_program
-from hotdesk.wiring.agents import _hidden, confinement_of, origin_of, workspaces_of
+from hotdesk.wiring.agents import confinement_of, hidden_files, origin_of, workspaces_of
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.lock import holder_of
 from hotdesk.wiring.mail import relay_of
@@ -112,7 +112,7 @@ async def _is_found(program: str, path: str, config: Config) -> bool:
                 workspace=Path(folder),
                 home=Path(folder),
                 read_only=tuple(each.absolute() for each in config.confinement.read_only),
-                hidden=tuple(_hidden(config)),
+                hidden=tuple(hidden_files(config)),
             ),
             env={"PATH": path},
         )
