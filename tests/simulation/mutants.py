@@ -155,12 +155,6 @@ def _cancel_forgotten(patch: Patch) -> None:
     patch.setattr(running, "entry_of", entry_of)
 
 
-def _retry_keeps_place(patch: Patch) -> None:
-    patch.setitem(
-        file._SQL, "retry", file._SQL["retry"].replace("place = :place,", "place = place,")
-    )
-
-
 MUTANTS = [
     Mutant("settle_unfenced", "settle checks no generation", _unchecked(running)),
     Mutant("leave_unfenced", "release and give way check no generation", _unchecked(claiming)),
@@ -207,7 +201,7 @@ MUTANTS = [
     Mutant(
         "place_kept",
         "a job that is put back keeps its place",
-        _sql("settle", "place = :place,", "place = coalesce(NULL, place),"),
+        _sql("settle", "place = :place,", "place = place,"),
     ),
     Mutant(
         "drained_claims",

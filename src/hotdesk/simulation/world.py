@@ -80,13 +80,13 @@ def simulate(
     Raises:
         Failed: An invariant does not hold; a note says how to repeat the run.
     """
-    traces: list[Fates] = []
+    fates = Fates(seed, anyio.current_time, only=only)
     try:
         return anyio.run(
-            _play, seed, folder, focus, only, traces, backend_options={"loop_factory": VirtualLoop}
+            _play, seed, folder, focus, fates, backend_options={"loop_factory": VirtualLoop}
         )
     except (AssertionError, ExceptionGroup, HotdeskError, Stuck) as error:
-        failed = Failed(seed, _worst(error), tuple(traces[0].trace) if traces else ())
+        failed = Failed(seed, _worst(error), tuple(fates.trace))
         failed.add_note(f"to repeat it: make simulate SEED={seed}")
         raise failed from error
 
@@ -165,13 +165,9 @@ class _World:
         return all(not desk.holder for desk in self.machine.referee.desks.values())
 
 
-async def _play(
-    seed: int, folder: Path, focus: str, only: frozenset[str] | None, traces: list[Fates]
-) -> Report:
+async def _play(seed: int, folder: Path, focus: str, fates: Fates) -> Report:
     lots = random.Random(seed)
     plan = Plan.of(lots, focus=focus)
-    fates = Fates(seed, anyio.current_time, only=only)
-    traces.append(fates)
     async with anyio.create_task_group() as tasks:
         machine = Machine(
             folder / "hotdesk.db",
