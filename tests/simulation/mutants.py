@@ -4,12 +4,9 @@ A mutant takes one guard of the protocol away, in the real code. The model has m
 them (``python -m hotdesk.model --mutants``), among them all that need a queue service.
 """
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,9 +17,8 @@ from hotdesk.backends.sqlite import asking, claiming, file, rows, running
 from hotdesk.desks import Claim, Delivery, Job, Outcome
 from hotdesk.mail.outbox import Outbox
 from hotdesk.ports import Answer
-from hotdesk.simulation import Failed, simulate
+from hotdesk.simulation import Failed, simulate_in_memory
 from hotdesk.simulation.labour import Origin
-from hotdesk.simulation.shorten import MEMORY
 
 SEEDS_MAX = 2000
 Patch = pytest.MonkeyPatch
@@ -46,13 +42,10 @@ def seeds_to_detection(mutant: Mutant, *, focus: str = "") -> tuple[int, str] | 
     with pytest.MonkeyPatch.context() as patch:
         mutant.apply(patch)
         for seed in range(SEEDS_MAX):
-            folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
             try:
-                simulate(seed, folder, focus=focus)
+                simulate_in_memory(seed, focus=focus)
             except Failed as failed:
                 return seed + 1, str(failed.reason)
-            finally:
-                shutil.rmtree(folder)
     return None
 
 

@@ -5,34 +5,20 @@ What is left at the end is needed, each by itself.
 """
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from hotdesk.simulation.world import Failed, simulate
+from hotdesk.simulation.world import Failed, simulate_in_memory
 
 # A run takes some tenths of a second, so this some minutes at worst.
 RUNS_MAX = 400
 # So much of a message says what is broken; behind it are the names.
 KIND_LENGTH = 40
-# A run is nearly all writing; where there is a file system in memory, it takes half the time.
-MEMORY = Path("/dev/shm")  # noqa: S108 - only as the parent of a folder of our own
-
-
-def run_in_memory(seed: int, *, only: frozenset[str] | None = None) -> None:
-    """Run *seed* with *only* these happenings, in a folder that is gone afterwards.
-
-    Raises:
-        Failed: It fails.
-    """
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        simulate(seed, Path(folder), only=only)
 
 
 def shorten(
     failed: Failed,
     *,
-    run: Callable[..., object] = run_in_memory,
+    run: Callable[..., object] = simulate_in_memory,
     on_progress: Callable[[int, Failed], None] = lambda _runs, _best: None,
 ) -> Failed:
     """The shortest run that was found to fail as *failed* does, itself at worst.
@@ -46,7 +32,7 @@ def shorten(
         nonlocal runs
         runs += 1
         try:
-            run(failed.seed, only=frozenset(names))
+            run(failed.seed, focus=failed.focus, only=frozenset(names))
         except Failed as error:
             return error if _kind(error) == kind else None
         return None
