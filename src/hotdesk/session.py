@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 # Heartbeats in a lease: two may be lost.
 BEATS_PER_LEASE = 3
+# The least that a span can tell: what is left of a lease is never rounded down to nothing.
+MOMENT = timedelta(microseconds=1)
 FLUSH_EVERY = timedelta(milliseconds=300)
 FAREWELL = timedelta(seconds=10)
 RETRY_FIRST = timedelta(milliseconds=100)
@@ -151,7 +153,9 @@ class Session:
         next_extension = self._clock.monotonic() + EXTEND_EVERY.total_seconds()
         extended: Delivery | None = None
         while True:
-            await self._clock.sleep(self._limits.heartbeat)
+            # Cut off, it must stop when its lease ends, and not at the heartbeat behind that.
+            left = timedelta(seconds=max(0.0, self._lease_ends - self._clock.monotonic()))
+            await self._clock.sleep(min(self._limits.heartbeat, left + MOMENT))
             if self._is_stuck():
                 self._on_stuck()
                 raise ClaimLost(self._claim.desk.key, self._claim.generation)
@@ -349,7 +353,10 @@ class Session:
             else:
                 outcome = _outcome_of(failure)
         except Unavailable as error:
-            outcome = Outcome.attempt_failed(str(error))
+            # The store is to blame, and not the job.
+            stop = context.interrupted.reason
+            text = storable(str(error))
+            outcome = Outcome.given_back(text) if stop is None else Outcome.interrupted(stop.reason)
         except Rejected as error:
             # A person must mend something: an empty repository, a setting.
             outcome = Outcome.failed(storable(str(error)))

@@ -117,8 +117,9 @@ async def test_a_rejected_one_spoils_no_other(
     assert [type(answers[each]) for each in ("before", "behind")] == [list, list]
 
 
+@pytest.mark.parametrize("is_first", [True, False])
 async def test_one_that_is_cancelled_while_it_waits_for_the_lock_leaves_the_others(
-    store: SqliteBackend, other: sqlite3.Connection
+    store: SqliteBackend, other: sqlite3.Connection, *, is_first: bool
 ) -> None:
     hasty = anyio.CancelScope()
 
@@ -128,8 +129,11 @@ async def test_one_that_is_cancelled_while_it_waits_for_the_lock_leaves_the_othe
 
     other.execute("BEGIN IMMEDIATE")
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(submit_hastily)
+        if is_first:
+            tasks.start_soon(submit_hastily)
         answers = start(tasks, store, [a_job("a"), a_job("b")])
+        if not is_first:
+            tasks.start_soon(submit_hastily)
         for _ in range(10):
             await anyio.lowlevel.checkpoint()
 
@@ -137,6 +141,7 @@ async def test_one_that_is_cancelled_while_it_waits_for_the_lock_leaves_the_othe
         await anyio.lowlevel.checkpoint()
         other.execute("COMMIT")
 
+    assert hasty.cancelled_caught
     assert set(answers) == {"a", "b"}
     assert stored(other) == ["a", "b"]
 

@@ -1,11 +1,14 @@
 """``doctor``: what is well, what is not, and the way to mend it."""
 
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hotdesk.confinement.walls import TMP
 from tests.cli.conftest import Ran, Run
 from tests.cli.program import Program
 
@@ -28,7 +31,9 @@ def test_an_empty_folder_is_well_but_for_what_is_still_to_do(run: Run, here: Pat
     assert "configuration is right" in by_level(ran, "ok")
     assert f"folder {here} is writable" in by_level(ran, "ok")
     assert "there is no database hotdesk.db yet" in by_level(ran, "warn")
-    assert "no project is configured -> describe one" in by_level(ran, "warn")
+    assert "no project is configured: hotdesk up starts only with --handler -> describe one" in (
+        by_level(ran, "warn")
+    )
     assert list(here.iterdir()) == []
 
 
@@ -74,6 +79,38 @@ def test_what_a_project_lacks_fails_with_the_way_to_mend_it(run: Run, here: Path
     assert "check [projects.amelia] repo and token" in failed
     assert "project amelia: there is no program none on /usr/local/bin" in failed
     assert f"mail relay 127.0.0.1:{port} not reachable" in failed
+
+
+@pytest.mark.needs("bwrap")
+@pytest.mark.parametrize("folder", TMP)
+def test_a_program_that_the_walls_hide_fails_until_its_folder_is_shown(
+    run: Run, here: Path, folder: Path
+) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as mine:
+        agent = Path(mine) / "agent"
+        agent.write_text("#!/bin/sh\n")
+        agent.chmod(0o755)
+        agent.parent.chmod(0o755)
+        project = f"[projects.amelia]\nrepo = 'none.git'\ncommand = ['{agent}']\n"
+        walls = "[confinement]\nmode = 'bubblewrap'\n"
+        (here / "hotdesk.toml").write_text(project + walls)
+        hidden = by_level(run("doctor", "--json"), "FAIL")
+        (here / "hotdesk.toml").write_text(project + walls + f"read_only = ['{mine}']\n")
+        shown = by_level(run("doctor", "--json"), "ok")
+
+    assert f"project amelia: {agent} is hidden from agents, or they may not run it" in hidden
+    assert "or add its folder to [confinement] read_only" in hidden
+    assert f"project amelia: agent {agent}" in shown
+
+
+@pytest.mark.needs("bwrap", "git")
+def test_a_program_that_is_hidden_by_a_setting_fails(run: Run, here: Path) -> None:
+    (here / "hotdesk.toml").write_text(
+        "[projects.amelia]\nrepo = 'none.git'\ncommand = ['git']\n"
+        f"[confinement]\nmode = 'bubblewrap'\nhidden = ['{shutil.which('git')}']\n"
+    )
+
+    assert "is hidden from agents" in by_level(run("doctor", "--json"), "FAIL")
 
 
 def test_a_mail_port_that_others_use_fails(

@@ -195,9 +195,11 @@ def test_a_traceback_is_shown_only_when_it_was_asked_for_twice(here: Path) -> No
     environment = {"PATH": os.defpath, "HOME": str(here)}
 
     def said(*more: str) -> str:
-        return subprocess.run(
+        ran = subprocess.run(
             [*command, *more], env=environment, capture_output=True, text=True, check=False
-        ).stderr
+        )
+        assert ran.returncode == 5
+        return ran.stderr
 
     assert said() == "error: there is no database" + said().partition("database")[2]
     assert said("-v").startswith("configuration: no file; backend: sqlite:///hotdesk.db\n")

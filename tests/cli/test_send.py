@@ -30,6 +30,20 @@ def test_a_person_is_told_the_same_and_that_nobody_works(run: Run) -> None:
     assert "no worker is running: start Hotdesk with: hotdesk up" in sent.err
 
 
+def test_a_database_that_is_made_is_named(run: Run, here: Path) -> None:
+    first = run("send", "--desk", "a/b", "-m", "one", "--json")
+    second = run("send", "--desk", "a/b", "-m", "two")
+
+    assert f"made a new database: {here / 'hotdesk.db'}\n" in first.err
+    assert "made a new database" not in second.err
+
+
+def test_a_desk_that_cannot_be_makes_no_database(run: Run, here: Path) -> None:
+    run("send", "--desk", "amelia", "-m", "x")
+
+    assert list(here.iterdir()) == []
+
+
 def test_the_same_id_again_changes_nothing(run: Run) -> None:
     first = run("send", "--desk", "a/b", "-m", "one", "--id", "j1", "--json")
     again = run("send", "--desk", "a/b", "-m", "two", "--id", "j1", "--json")
@@ -72,6 +86,7 @@ def test_an_instruction_can_come_from_a_file_or_from_standard_input(
 def test_what_cannot_be_sent_is_refused_with_a_reason(
     run: Run, here: Path, arguments: str, complaint: str
 ) -> None:
+    run("send", "--desk", "a/b", "-m", "there is a database")
     (here / "binary").write_bytes(b"\xff\xfe\xff")
     (here / "empty").write_text(" \n")
 
@@ -93,7 +108,7 @@ def test_a_desk_of_an_unknown_project_is_refused_where_projects_are_configured(
     run("send", "--desk", "amelia/scott", "-m", "x")
 
     assert refused.code == 2
-    assert refused.err == "error: there is no project 'amelie' here; configured: amelia\n"
+    assert refused.err.endswith("error: there is no project 'amelie' here; configured: amelia\n")
     assert run("job", "list", "--json").record["interrupt"] == "never"
 
 

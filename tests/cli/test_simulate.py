@@ -31,11 +31,15 @@ def test_an_invariant_that_does_not_hold_is_shown_with_what_it_takes_and_the_way
     monkeypatch.setattr("hotdesk.lifecycle.CLOCK_SKEW", timedelta(0))
     monkeypatch.setattr("hotdesk.simulation.plan.KEPT", timedelta(minutes=4))
 
-    ran = run("simulate", "--seeds", "40")
+    ran = run("simulate", "--seeds", "40", "--json")
 
     assert ran.code == 1
     told = ran.err[ran.err.index("looking for") :]
     assert "though nothing had happened to its worker" in told
-    assert "make simulate SEED=" in told
+    broken = ran.records[-1]
+    assert broken["violations"] == 1
+    assert broken["repeat"] == f"hotdesk simulate --seed {broken['seed']}"
+    assert f"to repeat it: {broken['repeat']}" in told
+    assert all(each["name"] in told for each in broken["trace"])
     # Whoever holds the desk must have work: shorter it cannot be.
     assert "submit" in told

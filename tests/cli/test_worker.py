@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 
+from hotdesk.client import Client
 from tests.cli.conftest import Run, Serve
 from tests.cli.program import Program
 
@@ -177,6 +178,23 @@ def test_stopping_a_worker_waits_until_its_process_has_ended(start: Start, run: 
     assert (stopped.code, stopped.out) == (0, "worker w1 was stopped\n")
     assert not is_running(worker.pid)
     assert run("worker", "stop", "w1").code == 3
+
+
+def test_a_worker_that_leaves_as_soon_as_it_is_asked_has_stopped(
+    start: Start, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = start("worker", "run", "--handler", "tasks:handle", "--id", "w1")
+    start("send", "--desk", "a/b", "-m", "x", "--wait").finish()
+    drain = Client.drain
+
+    async def drain_and_see_it_leave(client: Client, worker_id: str) -> None:
+        await drain(client, worker_id)
+        await to_thread.run_sync(worker.finish)
+
+    monkeypatch.setattr(Client, "drain", drain_and_see_it_leave)
+    stopped = run("worker", "stop", "w1")
+
+    assert (stopped.code, stopped.out) == (0, "worker w1 was stopped\n")
 
 
 def test_a_worker_that_does_not_leave_is_killed(start: Start, run: Run, here: Path) -> None:

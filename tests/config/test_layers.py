@@ -22,6 +22,20 @@ def test_without_any_settings_everything_is_the_default() -> None:
     assert loaded.files == ()
 
 
+def test_the_header_of_a_table_is_no_origin_of_the_settings_that_it_leaves_out(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("[pool]\n# min_workers = 2\n\n[worker]\nlease_seconds = 20\n[limits]\nattempts_max = 4\n")
+    monkeypatch.setenv("HOTDESK_LIMITS", "{ preemptions_max = 7 }")
+
+    loaded = load()
+
+    assert origin(loaded, "pool.min_workers") == (2, "default")
+    assert origin(loaded, "worker.grace_seconds")[1] == "default"
+    assert origin(loaded, "worker.lease_seconds") == (20, "hotdesk.toml:5")
+    assert origin(loaded, "limits.preemptions_max") == (7, "HOTDESK_LIMITS")
+
+
 def test_each_place_is_stronger_than_the_next(
     write: Write, write_users: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

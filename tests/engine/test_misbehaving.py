@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
 
 from hotdesk import Client, Context, Job, JobState, Result
-from hotdesk.errors import AttemptFailed, ClaimLost, Rejected
+from hotdesk.errors import AttemptFailed, ClaimLost, Rejected, Unavailable
 from hotdesk.session import WorkerLimits
 
 from .conftest import Serve
@@ -143,3 +144,28 @@ async def test_a_handler_that_breaks_while_it_stops_was_interrupted_and_did_not_
         done = await client.result(first.id, timeout=SOON)
 
     assert (done.text, done.attempt, done.preemptions) == ("done", 1, 1)
+
+
+async def test_an_attempt_whose_work_the_store_does_not_take_is_given_back(
+    client: Client, serve: Serve
+) -> None:
+    refusals = iter([True, True, True, True, False])
+
+    async def save(job: Job, context: Context) -> str:
+        await context.save_partial({"step": 1})
+        return f"attempt {job.attempt}"
+
+    async with serve(save) as worker:
+        keep = worker._backend.save_partial
+
+        async def refuse(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
+            if next(refusals):
+                raise Unavailable("the disk is full", committed=False)
+            await keep(*arguments, **options)
+
+        setattr(worker._backend, "save_partial", refuse)  # noqa: B010 - mypy takes it for a method
+        job = await client.submit("amelia/scott", "1")
+        done = await client.result(job.id, timeout=SOON)
+
+    # More were refused than a job has attempts.
+    assert (done.state, done.text, done.attempt) == (JobState.SUCCEEDED, "attempt 1", 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+from hotdesk.simulation.world import MEMORY
 
 
 @pytest.fixture

@@ -4,25 +4,21 @@ A mutant takes one guard of the protocol away, in the real code. The model has m
 them (``python -m hotdesk.model --mutants``), among them all that need a queue service.
 """
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from hotdesk import session
-from hotdesk.backends.sqlite import claiming, file, rows, running
-from hotdesk.desks import Claim, Delivery
+from hotdesk import lifecycle, session
+from hotdesk.backends.sqlite import asking, claiming, file, rows, running
+from hotdesk.desks import Claim, Delivery, Job, Outcome
 from hotdesk.mail.outbox import Outbox
 from hotdesk.ports import Answer
-from hotdesk.simulation import Failed, simulate
+from hotdesk.simulation import Failed, simulate_in_memory
 from hotdesk.simulation.labour import Origin
-from hotdesk.simulation.shorten import MEMORY
 
 SEEDS_MAX = 2000
 Patch = pytest.MonkeyPatch
@@ -46,13 +42,10 @@ def seeds_to_detection(mutant: Mutant, *, focus: str = "") -> tuple[int, str] | 
     with pytest.MonkeyPatch.context() as patch:
         mutant.apply(patch)
         for seed in range(SEEDS_MAX):
-            folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
             try:
-                simulate(seed, folder, focus=focus)
+                simulate_in_memory(seed, focus=focus)
             except Failed as failed:
                 return seed + 1, str(failed.reason)
-            finally:
-                shutil.rmtree(folder)
     return None
 
 
@@ -94,6 +87,22 @@ def _stale_interrupts(patch: Patch) -> None:
 
 def _another_id(_: Outbox, answer: Answer) -> str:
     return f"<{answer.job.id}.{answer.number}.{answer.tries}@desk.example>"
+
+
+def _no_preemptor(patch: Patch) -> None:
+    patch.setattr(lifecycle, "folds", lambda *_: False)
+    patch.setattr(lifecycle, "preempts", lambda *_: False)
+
+
+def _deaf_to_cancel(patch: Patch) -> None:
+    def cancel(tx: file.Transaction, job_id: str) -> Job:
+        return rows.job_of(tx.row("job_by_id", job=job_id))
+
+    patch.setattr(asking, "cancel", cancel)
+
+
+def _stop_counted(patch: Patch) -> None:
+    patch.setattr(Outcome, "interrupted", lambda reason: Outcome.attempt_failed(str(reason)))
 
 
 def _no_fold(patch: Patch) -> None:
@@ -139,12 +148,6 @@ def _cancel_forgotten(patch: Patch) -> None:
     patch.setattr(running, "entry_of", entry_of)
 
 
-def _retry_keeps_place(patch: Patch) -> None:
-    patch.setitem(
-        file._SQL, "retry", file._SQL["retry"].replace("place = :place,", "place = place,")
-    )
-
-
 MUTANTS = [
     Mutant("settle_unfenced", "settle checks no generation", _unchecked(running)),
     Mutant("leave_unfenced", "release and give way check no generation", _unchecked(claiming)),
@@ -175,6 +178,13 @@ MUTANTS = [
         "an answer that was refused for now is not tried again",
         _sql("answer_failed", "due_at = :due_at", "due_at = NULL"),
     ),
+    Mutant("never_preempted", "nothing is ever preempted or folded", _no_preemptor),
+    Mutant("cancel_unheard", "a cancel is answered, and that is all", _deaf_to_cancel),
+    Mutant(
+        "drain_counted",
+        "an attempt that was stopped is counted",
+        _stop_counted,
+    ),
     Mutant("nothing_folded", "interrupted work is not handed on", _no_fold),
     Mutant("lease_ignored", "a worker that is cut off works on", _no_lease_end, "beat"),
     Mutant("lease_not_renewed", "there are no heartbeats", _no_beat),
@@ -184,7 +194,7 @@ MUTANTS = [
     Mutant(
         "place_kept",
         "a job that is put back keeps its place",
-        _sql("settle", "place = :place,", "place = coalesce(NULL, place),"),
+        _sql("settle", "place = :place,", "place = place,"),
     ),
     Mutant(
         "drained_claims",
@@ -200,15 +210,25 @@ MUTANTS = [
 ]
 
 
-def main(names: list[str]) -> None:
-    """Print the table of *names*, or of all."""
-    for mutant in MUTANTS:
-        if not names or mutant.name in names:
-            found = seeds_to_detection(mutant)
-            seeds, said = found or ("not caught", "")
-            sys.stdout.write(f"| `{mutant.name}` | {mutant.breaks} | {seeds} | {said[:400]} |\n")
-            sys.stdout.flush()
+def main(names: list[str]) -> int:
+    """Print the table of *names*, or of all; 1 if one is not caught, 2 if there is none such."""
+    known = {mutant.name: mutant for mutant in MUTANTS}
+    if unknown := [name for name in names if name not in known]:
+        sys.stderr.write(f"no mutant {', '.join(unknown)}; there are {', '.join(known)}\n")
+        return 2
+    status = 0
+    for name in names or known:
+        mutant = known[name]
+        found = seeds_to_detection(mutant)
+        status |= found is None
+        seeds, said = found or ("not caught", "")
+        sys.stdout.write(f"| `{name}` | {mutant.breaks} | {seeds} | {said[:400]} |\n")
+        sys.stdout.flush()
+    return status
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -88,3 +88,13 @@ def test_equal_programs_interleave_equally() -> None:
     first = anyio.run(main, backend_options=OPTIONS)
 
     assert anyio.run(main, backend_options=OPTIONS) == first
+
+
+@pytest.mark.parametrize("pause", [0.0, 1e-6])
+def test_a_task_that_hardly_lets_time_pass_is_an_error(pause: float) -> None:
+    async def spin() -> None:
+        while True:  # noqa: ASYNC110 - it is meant to spin
+            await anyio.sleep(pause)
+
+    with pytest.raises(Stuck, match="hardly waits"):
+        anyio.run(spin, backend_options=OPTIONS)

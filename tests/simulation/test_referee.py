@@ -81,6 +81,18 @@ STORIES: dict[str, list[Event]] = {
         AttemptGivenBack(desk=KEY, job_id="a", generation=1, reason="interrupted"),
         JobStarted(desk=KEY, job_id="a", generation=1, worker_id="w1", attempt=2, folded=0),
     ],
+    "a start of what a newer job of its thread folds in": [
+        SUBMITTED,
+        JobSubmitted(desk=KEY, job_id="b", source="python", thread="header"),
+        CLAIMED,
+        STARTED,
+    ],
+    "a start of what a newer job of the desk preempts": [
+        SUBMITTED,
+        JobSubmitted(desk=KEY, job_id="b", source="python", thread="footer"),
+        CLAIMED,
+        STARTED,
+    ],
     "a put-back for nothing": [
         SUBMITTED,
         CLAIMED,
@@ -108,8 +120,8 @@ STORIES: dict[str, list[Event]] = {
     "two jobs at once": [
         CLAIMED,
         SUBMITTED,
-        JobSubmitted(desk=KEY, job_id="b", source="python", thread="header"),
         STARTED,
+        JobSubmitted(desk=KEY, job_id="b", source="python", thread="header"),
         JobStarted(desk=KEY, job_id="b", generation=1, worker_id="w1", attempt=1, folded=0),
     ],
     "two outcomes": [CLAIMED, SUBMITTED, STARTED, ENDED, ENDED],
@@ -179,7 +191,7 @@ async def test_a_story_that_cannot_be_true_is_a_violation(
 
 @pytest.mark.parametrize("story", ACCOUNTED.values(), ids=ACCOUNTED.keys())
 def test_the_last_event_of_a_story_is_the_one_that_cannot_be_true(story: list[Event]) -> None:
-    accounts = Accounts(is_excused=lambda _: True, clock=lambda: 0.0)
+    accounts = Accounts(Limits(), is_excused=lambda _: True, clock=lambda: 0.0)
     *before, last = [stored(number, event) for number, event in enumerate(story, 1)]
     for event in before:
         accounts.take(event, {})
@@ -263,6 +275,30 @@ async def test_a_stop_that_nobody_has_asked_for_is_a_violation(
 
     with pytest.raises(Violation, match="not meant"):
         referee.note_stop(delivery, interrupt, process)
+
+
+async def test_a_cancel_that_was_answered_and_not_heard_is_a_violation(
+    scene: Scene, referee: Referee
+) -> None:
+    await referee.look()
+
+    with pytest.raises(Violation, match="nothing came of it"):
+        referee.note_cancel("real")
+
+
+async def test_a_stopped_attempt_that_is_counted_is_a_violation(
+    scene: Scene, referee: Referee, process: SimulatedProcess
+) -> None:
+    delivery = await scene.handed(await scene.claimed("w1"))
+    await scene.submit(a_job("newer", interrupt=InterruptPolicy.DESK))
+    await referee.look()
+    interrupt = Interrupt(reason=InterruptReason.PREEMPT, send_id=delivery.job.send_id, by="newer")
+    referee.note_stop(delivery, interrupt, process)
+    counted = AttemptFailed(desk=KEY, job_id="real", generation=1, attempt=1, delay_seconds=0.0)
+    await scene.backend.record([counted], now=scene.clock.now())
+
+    with pytest.raises(Violation, match="although it was stopped"):
+        await referee.look()
 
 
 async def test_a_stop_that_was_asked_for_is_none(

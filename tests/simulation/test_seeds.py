@@ -56,6 +56,12 @@ def test_every_invariant_holds_in_runs_with_faults(first: int, folder: Path) -> 
         assert report.events["JobEnded"] == report.jobs + report.events["JobRetried"]
 
 
+# A worker that was cut off worked on for up to a heartbeat beyond its lease.
+@pytest.mark.parametrize("seed", [20097])
+def test_what_a_seed_has_found_is_found_no_more(seed: int, folder: Path) -> None:
+    assert played(seed, folder, "again").jobs
+
+
 def test_the_runs_see_every_turn_of_a_job_and_every_calamity(folder: Path) -> None:
     missing = {*TURNS, *Deed, *Ring, *Calamity, *Reply} - {Deed.RESUME}
 

@@ -22,7 +22,7 @@ def failed(names: list[str]) -> Failed:
 def test_only_what_it_takes_is_left(needed: set[int]) -> None:
     culprits = {NAMES[number] for number in needed}
 
-    def run(seed: int, *, only: frozenset[str]) -> None:
+    def run(seed: int, *, focus: str, only: frozenset[str]) -> None:
         assert seed == 1
         if culprits <= only:
             raise failed([name for name in NAMES if name in only])
@@ -33,7 +33,7 @@ def test_only_what_it_takes_is_left(needed: set[int]) -> None:
 
 
 def test_a_run_that_fails_by_itself_needs_nothing() -> None:
-    def run(_: int, *, only: frozenset[str]) -> None:
+    def run(_: int, *, focus: str, only: frozenset[str]) -> None:
         raise failed([name for name in NAMES if name in only])
 
     assert len(shorten(failed(NAMES), run=run).trace) <= 1
@@ -42,7 +42,7 @@ def test_a_run_that_fails_by_itself_needs_nothing() -> None:
 def test_one_that_never_fails_again_stays_as_it_was_and_is_not_tried_for_ever() -> None:
     runs = 0
 
-    def run(_: int, *, only: frozenset[str]) -> None:
+    def run(_: int, *, focus: str, only: frozenset[str]) -> None:
         nonlocal runs
         runs += 1
 

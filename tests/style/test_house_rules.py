@@ -108,7 +108,7 @@ def test_a_rule_finds_what_breaks_it(rule: Rule, path: str, text: str) -> None:
         (rules.log_lines_are_constant, "x.py", "dialog.info(f'{job}'); echo(f'{job}')"),
         (rules.words_are_of_the_glossary, "src/hotdesk/x.py", "import x; x.prune(tenant=1)"),
         (rules.words_are_of_the_glossary, "tests/x.py", "tenant = 1"),
-        (rules.nothing_names_a_registry_or_a_machine, "x.py", "['/home', '/root', '/work/']"),
+        (rules.nothing_names_a_registry_or_a_machine, "x.py", "['/home', '/root', '/srv/']"),
         (rules.exceptions_say_why, "x.py", "f()  # no" + "qa: S101, S102 - it is our own bug"),
         (rules.exceptions_say_why, "x.py", "f()  # type: " + "ignore[misc]  # mypy bug 1"),
         (rules.exceptions_say_why, "pyproject.toml", '    "S101", # Our own bugs.'),

@@ -95,7 +95,7 @@ class Invocation:
         """Open the configured backend, run *work* with it and close it.
 
         Unless *is_new*, a database that does not exist is an error, not created: the
-        command may have been started in the wrong folder.
+        command may have been started in the wrong folder. One that is made is named.
 
         Raises:
             Unavailable: There is no such database, or it does not answer.
@@ -104,12 +104,15 @@ class Invocation:
 
         async def connected() -> T:
             path = database_path(config.backend)
-            if not is_new and not path.is_file():
+            is_made = not path.is_file()
+            if is_made and not is_new:
                 raise Unavailable(
                     f"there is no database {path}; go to the folder where Hotdesk runs, or name it "
                     "with --backend"
                 )
             backend = open_backend(config.backend, limits=config.limits.limits)
+            if is_made:
+                self.output.note(f"made a new database: {path.absolute()}")
             try:
                 client = client_of(backend, policy_of=config.policy_of)
                 return await work(Connected(client=client, backend=backend, config=config))

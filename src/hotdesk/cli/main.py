@@ -117,7 +117,7 @@ def run(arguments: Sequence[str], given: Given | None = None) -> int:
         return TIMED_OUT
     except HotdeskError as error:
         if wants_tracebacks(given):
-            raise
+            traceback.print_exc()
         _say(str(error))
         return exit_code(error)
 

@@ -50,10 +50,10 @@ def send(
     how it ended: 0 succeeded, 10 failed or dead, 11 cancelled, 12 preempted.
     """
     instruction = _instruction(message, file)
+    place = Desk.parse(desk)
     output = invocation.output
 
     async def submit(connected: Connected) -> int:
-        place = Desk.parse(desk)
         connected.config.check_project(place.project)
         job = await connected.client.submit(
             place,

@@ -1,22 +1,20 @@
 """``hotdesk simulate``: the whole system in virtual time, with faults from a seed."""
 
 import secrets
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 import click
 
-from hotdesk import simulation
 from hotdesk.cli.invocation import Invocation
 from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.output import Output
 from hotdesk.desks import Json
-from hotdesk.simulation import Failed, Report
-from hotdesk.simulation.shorten import MEMORY, shorten
+from hotdesk.simulation import Failed, Report, simulate_in_memory
+from hotdesk.simulation.plan import OTHERS_STEPS, WORKERS_STEPS
+from hotdesk.simulation.shorten import shorten
 
 VIOLATED = 1
 SEEDS = 2**32
@@ -29,8 +27,15 @@ LINES_MAX = 100
 @click.option("--seed", type=click.IntRange(0), help="Run this seed only.")
 @click.option("--seeds", type=click.IntRange(1), help="Run so many seeds, from --first on.")
 @click.option("--first", type=click.IntRange(0), default=0, help="The first of --seeds.")
+@click.option(
+    "--focus",
+    type=click.Choice([*WORKERS_STEPS, *OTHERS_STEPS]),
+    help="Let much go wrong at this step of the protocol; the seed picks one otherwise.",
+)
 @pass_invocation
-def simulate(invocation: Invocation, *, seed: int | None, seeds: int | None, first: int) -> int:
+def simulate(
+    invocation: Invocation, *, seed: int | None, seeds: int | None, first: int, focus: str | None
+) -> int:
     """Run the whole system in virtual time, with faults from a seed.
 
     Without --seed and --seeds, random seeds run until Ctrl-C. An invariant that does not
@@ -43,7 +48,7 @@ def simulate(invocation: Invocation, *, seed: int | None, seeds: int | None, fir
     every = max(1, (seeds or 0) // LINES_MAX)
     try:
         for each in _seeds(seed, seeds, first):
-            report = _run(each)
+            report = simulate_in_memory(each, focus=focus or "")
             total.add(report)
             if output.is_json:
                 output.data(_record(report))
@@ -69,23 +74,36 @@ def _seeds(seed: int | None, seeds: int | None, first: int) -> Iterator[int]:
             yield secrets.randbelow(SEEDS)
 
 
-def _run(seed: int) -> Report:
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        return simulation.simulate(seed, Path(folder))
-
-
 def _tell(failed: Failed, output: Output) -> None:
     output.note(f"violated: {failed}")
     output.note(f"{len(failed.trace)} things happened; looking for those that it takes …")
     short = failed
+
+    def note(runs: int, best: Failed) -> None:
+        nonlocal short
+        short = best
+        if runs % 20 == 0:
+            output.note(f"  {runs} runs, {len(best.trace)} left")
+
     try:
-        short = shorten(failed)
+        short = shorten(failed, on_progress=note)
     except KeyboardInterrupt:
-        output.note("stopped; the trace is as long as it was")
+        output.note("stopped; this is the shortest so far")
     for each in short.trace:
         output.note(f"{timedelta(seconds=round(each.at))!s:>9}  {each.name}")
     output.note(f"violated: {short}")
-    output.note(f"to repeat it: make simulate SEED={failed.seed}")
+    output.note(f"to repeat it: {failed.repeat}")
+    if output.is_json:
+        trace: list[Json] = [{"at": each.at, "name": each.name} for each in short.trace]
+        output.data(
+            {
+                "seed": failed.seed,
+                "violations": 1,
+                "reason": str(short.reason),
+                "trace": trace,
+                "repeat": failed.repeat,
+            }
+        )
 
 
 def _record(report: Report) -> dict[str, Json]:

@@ -111,12 +111,15 @@ def stop(invocation: Invocation, *, worker_id: str, kill_after: float | None) ->
         process = _open_process(await _find(connected, worker_id))
         try:
             await connected.client.drain(worker_id)
-            # Asking it has shown whether it is alive; so the process is still the worker's.
-            await _find(connected, worker_id)
+            # Asking it has shown whether it is alive; so the process is still the worker's,
+            # unless it was quick: then there is nobody to kill.
+            has_left = all(each.id != worker_id for each in await connected.client.workers())
             invocation.output.note(f"worker {worker_id} is draining")
             seconds = leaving_time(connected.config).total_seconds()
             with anyio.move_on_after(seconds if kill_after is None else kill_after):
                 await anyio.wait_readable(process)
+                return "stopped"
+            if has_left:
                 return "stopped"
             signal.pidfd_send_signal(process, signal.SIGKILL)
             return "killed"

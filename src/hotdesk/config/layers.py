@@ -80,6 +80,15 @@ class Layers:
             table[key[-1]] = value
         self._origins[key] = origin
 
+    def is_set(self, key: Key) -> bool:
+        """Whether any layer says what *key* is; an empty table says nothing of what is in it."""
+        table: object = self.tree
+        for part in key:
+            if not isinstance(table, dict) or part not in table:
+                return False
+            table = table[part]
+        return True
+
     def origin(self, key: Key) -> str:
         """Say where the setting or the table *key* came from; "" where nobody set it."""
         for length in range(len(key), 0, -1):

@@ -35,7 +35,7 @@ class Loaded:
     def values(self) -> Iterator[tuple[Key, object, str]]:
         """Yield each setting with its value and its origin."""
         for key, value in leaves(self.config):
-            yield key, value, self.layers.origin(key) or DEFAULT
+            yield key, value, self.layers.origin(key) if self.layers.is_set(key) else DEFAULT
 
     def check_secrets(self) -> None:
         """Read every secret once, and keep none.

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from hotdesk.desks import Claim, Delivery, Job, Result, storable
-from hotdesk.errors import AttemptFailed, ClaimLost
+from hotdesk.errors import AttemptFailed, ClaimLost, Unavailable
 from hotdesk.ports import Context
 
 Handler = Callable[[Job, Context], Awaitable[Result | str | None]]
@@ -33,10 +33,11 @@ class FunctionRunner:
 
         Raises:
             AttemptFailed: It raised; the message has the exception's type and text.
+            Unavailable: It did not catch that the store was; that is not its failure.
         """
         try:
             return _checked(await self._handler(delivery.job, context))
-        except (AttemptFailed, ClaimLost):
+        except (AttemptFailed, ClaimLost, Unavailable):
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()

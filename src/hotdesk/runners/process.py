@@ -227,7 +227,11 @@ async def _started(
                 await _write(our_stdin, environment)
                 said = await output.until_gate()
             if said.endswith(MISSING):
-                raise AttemptFailed(f"there is no program {program.argv[0]}", is_retryable=False)
+                raise AttemptFailed(
+                    f"there is no program {program.argv[0]} within the confinement;"
+                    " see hotdesk doctor",
+                    is_retryable=False,
+                )
             if not said.endswith(READY):
                 reason = said.decode(errors="replace").strip()[-REASON_LENGTH_MAX:]
                 raise AttemptFailed(f"confinement by {confinement.mode} failed: {reason}")

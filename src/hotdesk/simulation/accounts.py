@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hotdesk.desks import InterruptPolicy, JobState
 from hotdesk.events import StoredEvent
+from hotdesk.lifecycle import Limits
 
 
 class Violation(AssertionError):
@@ -37,6 +38,11 @@ class JobAccount:
     place: int
     state: JobState = JobState.QUEUED
     attempt: int = 0
+    put_backs: int = 0
+    is_first_send: bool = True
+    # The generation in which a handler was told to stop.
+    stopped_in: int = 0
+    given_back: int = 0
     is_cancel_asked: bool = False
     # The generation that published its outcome.
     published_in: int = 0
@@ -69,8 +75,15 @@ class DeskAccount:
 class Accounts:
     """The accounts of a whole run; refuses events that cannot be true."""
 
-    def __init__(self, *, is_excused: Callable[[str], bool], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        is_excused: Callable[[str], bool],
+        clock: Callable[[], float],
+    ) -> None:
         """``is_excused`` says whether a worker may lose its lease, because of what befell it."""
+        self._limits = limits
         self._is_excused = is_excused
         self._clock = clock
         self.jobs: dict[str, JobAccount] = {}
@@ -176,9 +189,20 @@ class Accounts:
             if self.jobs[each].place < job.place and not self.jobs[each].state.is_ended
         ]
         demand(not before, f"{event} overtakes {before}")
+        for each in (self.jobs[each] for each in desk.jobs):
+            self._check_not_preempted(event, job, each)
+        job.stopped_in = 0
         job.attempt += 1
         demand(event.details["attempt"] == job.attempt, f"{event} is attempt {job.attempt}")
         desk.active, job.state = event.job_id, JobState.RUNNING
+
+    def _check_not_preempted(self, event: StoredEvent, job: JobAccount, by: JobAccount) -> None:
+        """Nothing starts that a newer job would stop at once."""
+        if by.state.is_ended or by.is_cancel_asked or not self.may_preempt(by, job):
+            return
+        demand(by.thread != job.thread, f"{event}, although a newer job folds it")
+        is_tired = job.put_backs >= self._limits.preemptions_max
+        demand(is_tired or not by.is_first_send, f"{event}, although a newer job goes first")
 
     def _turn(self, event: StoredEvent, desk: DeskAccount, job: JobAccount) -> None:
         is_retry = event.kind == "JobRetried"
@@ -187,26 +211,47 @@ class Accounts:
         if was_active:
             demand(event.generation == desk.generation, f"{event} is stale")
             desk.active = ""
-        ended = JobState(str(event.details["state"])) if event.kind == "JobEnded" else None
-        job.state = ended or JobState.QUEUED
-        job.outcomes += ended is not None
-        if ended is not None and job.is_cancel_asked:
-            demand(ended is JobState.CANCELLED, f"{event}, although it was cancelled in time")
-            is_public = was_active and job.published_in == event.generation
+        if event.kind != "JobEnded":
+            job.state = JobState.QUEUED
+        match event.kind:
+            case "JobEnded":
+                is_public = was_active and job.published_in == event.generation
+                self._end(event, desk, job, is_public=is_public)
+            case "JobPutBack":
+                job.attempt -= was_active
+                job.place = int(event.cursor)
+                job.put_backs, job.is_first_send = job.put_backs + 1, False
+                is_too_often = job.put_backs > self._limits.preemptions_max
+                demand(not is_too_often, f"{event} once too often")
+                self._check_preempted(event, desk, job)
+            case "AttemptGivenBack":
+                job.attempt -= 1
+                job.given_back += 1
+            case "AttemptFailed":
+                is_used_up = job.given_back >= self._limits.given_back_max
+                was_stopped = job.stopped_in == event.generation
+                demand(is_used_up or not was_stopped, f"{event}, although it was stopped")
+            case "JobRetried":
+                job.order = job.place = int(event.cursor)
+                job.attempt, job.is_cancel_asked, job.published_in = 0, False, 0
+                job.given_back, job.put_backs, job.is_first_send = 0, 0, False
+                desk.owed[job.thread].discard(event.job_id)
+
+    def _end(
+        self, event: StoredEvent, desk: DeskAccount, job: JobAccount, *, is_public: bool
+    ) -> None:
+        job.state = JobState(str(event.details["state"]))
+        job.outcomes += 1
+        if job.is_cancel_asked:
+            is_cancelled = job.state is JobState.CANCELLED
+            demand(is_cancelled, f"{event}, although it was cancelled in time")
             demand(not is_public, f"{event}, although it was published")
-        owed = desk.owed[job.thread]
-        if event.kind == "AttemptGivenBack" or (event.kind == "JobPutBack" and was_active):
-            job.attempt -= 1
-        if event.kind == "JobPutBack" or ended is JobState.PREEMPTED:
-            newer = (self.jobs[each] for each in desk.jobs)
-            demand(any(self.may_preempt(each, job) for each in newer), f"{event} for nothing")
-        if is_retry:
-            job.order = job.place = int(event.cursor)
-            job.attempt, job.is_cancel_asked, job.published_in = 0, False, 0
-            owed.discard(event.job_id)
-        elif ended is JobState.SUCCEEDED:
-            owed.clear()
-        elif event.kind == "JobPutBack":
-            job.place = int(event.cursor)
-        elif ended is JobState.PREEMPTED:
-            owed.add(event.job_id)
+        if job.state is JobState.SUCCEEDED:
+            desk.owed[job.thread].clear()
+        elif job.state is JobState.PREEMPTED:
+            self._check_preempted(event, desk, job)
+            desk.owed[job.thread].add(event.job_id)
+
+    def _check_preempted(self, event: StoredEvent, desk: DeskAccount, job: JobAccount) -> None:
+        newer = (self.jobs[each] for each in desk.jobs)
+        demand(any(self.may_preempt(each, job) for each in newer), f"{event} for nothing")

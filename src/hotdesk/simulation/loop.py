@@ -22,8 +22,12 @@ Descriptor = int | _HasDescriptor
 END = 180 * 24 * 3600.0
 
 
+# In one second; a run that does its work has some hundreds.
+ROUNDS_MAX = 20_000
+
+
 class Stuck(RuntimeError):
-    """Every task waits, and no timer will ever wake one."""
+    """Time will never pass: every task waits and no timer will wake one, or one never waits."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -53,6 +57,9 @@ class _Idle(selectors.BaseSelector):
         self._loop = loop
         # The loop's own wake-up pipe; nothing else is ever registered.
         self._keys: dict[Descriptor, selectors.SelectorKey] = {}
+        # Rounds of the loop within a second, and when that began.
+        self._rounds = 0
+        self._counted_from = 0.0
 
     def register(
         self, fileobj: Descriptor, events: int, data: object = None
@@ -67,6 +74,13 @@ class _Idle(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or (timeout > 0 and self._loop.time() > END):
             raise Stuck("every task waits, and no timer will wake one")
+        if self._loop.time() - self._counted_from >= 1:
+            self._counted_from, self._rounds = self._loop.time(), 0
+        self._rounds += 1
+        if self._rounds > ROUNDS_MAX:
+            # The tasks are cancelled next, and get as many rounds for that.
+            self._rounds = 0
+            raise Stuck(f"at {self._loop.time():.0f} s some task goes on and on, and hardly waits")
         self._loop.pass_time(timeout)
         return []
 

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.desks import Desk
-from hotdesk.errors import HotdeskError
+from hotdesk.errors import Unavailable
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import Backend, WorkerCard
 from hotdesk.session import WorkerLimits
@@ -81,7 +81,7 @@ class RunningWorker:
                 tasks.start_soon(self._drain_once_told)
                 await self._worker.run()
                 tasks.cancel_scope.cancel()
-        except* HotdeskError:
+        except* Unavailable:
             status = 1
         return status
 

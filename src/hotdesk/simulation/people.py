@@ -7,7 +7,7 @@ import anyio
 
 from hotdesk.client import Client
 from hotdesk.desks import JobState, NewJob, Origin
-from hotdesk.errors import NotFound, Rejected, Unavailable
+from hotdesk.errors import NotAllowed, NotFound, Unavailable
 from hotdesk.simulation.fates import Fates
 from hotdesk.simulation.machine import Machine
 from hotdesk.simulation.post import DOMAIN
@@ -55,7 +55,9 @@ class People:
                 await client.submit_many([job])
                 self.submitted += 1
             case Deed.CANCEL:
-                await client.cancel(self._picked(act, has_ended=False))
+                picked = self._picked(act, has_ended=False)
+                await client.cancel(picked)
+                self._machine.referee.note_cancel(picked)
             case Deed.RETRY:
                 await client.retry(self._picked(act, has_ended=True))
             case Deed.PAUSE:
@@ -83,7 +85,7 @@ class People:
         while True:
             try:
                 await do()
-            except Rejected:
+            except (NotAllowed, NotFound):
                 # People ask for what is not possible any more; the refusal is the answer.
                 return
             except Unavailable:

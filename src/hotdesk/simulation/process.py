@@ -26,6 +26,7 @@ class SimulatedProcess:
         self.died_at = 0.0
         # Whether anything happened to it that may cost it its lease.
         self.was_troubled = False
+        self.was_frozen = False
         # Whether it was asked to end by a signal, which leaves no mark in the store.
         self.is_told_to_end = False
         self._skew = skew
@@ -34,7 +35,7 @@ class SimulatedProcess:
 
     def freeze(self, span: timedelta) -> None:
         """Stand still for *span*, as a process that is stopped or swapped out."""
-        self.was_troubled = True
+        self.was_troubled = self.was_frozen = True
         self.thaws_at = anyio.current_time() + span.total_seconds()
 
     def cut_off(self, span: timedelta) -> None:

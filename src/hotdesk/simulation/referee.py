@@ -44,7 +44,7 @@ class Referee:
         self._limits = limits
         self._cursor = ""
         self._digest = hashlib.sha256()
-        self._accounts = Accounts(is_excused=self._is_excused, clock=anyio.current_time)
+        self._accounts = Accounts(limits, is_excused=self._is_excused, clock=anyio.current_time)
         self.processes: dict[str, SimulatedProcess] = {}
         self.jobs = self._accounts.jobs
         self.desks = self._accounts.desks
@@ -92,7 +92,10 @@ class Referee:
                 # Nobody tells a worker that was cut off: it sees for itself, within a lease.
                 since = max(desk.claimed_at, process.thaws_at)
                 late = timedelta(seconds=anyio.current_time() - since)
-                demand(late <= LEASE, f"{job.id} ran on for {late} after its claim was lost")
+                demand(
+                    late <= (LEASE if self._may_be_late(process) else timedelta(0)),
+                    f"{job.id} ran on for {late} after its claim was lost",
+                )
 
     def note_stop(
         self, delivery: Delivery, interrupt: Interrupt, process: SimulatedProcess
@@ -101,6 +104,7 @@ class Referee:
         if delivery.claim.generation != self.desks[delivery.job.desk.key].generation:
             return
         running = self.jobs[delivery.job.id]
+        running.stopped_in = delivery.claim.generation
         newer = self.jobs.get(interrupt.by)
         is_told = process.is_told_to_end or delivery.claim.worker_id in self._accounts.draining
         is_meant = {
@@ -110,6 +114,12 @@ class Referee:
             and self._accounts.may_preempt(newer, running),
         }[interrupt.reason]
         demand(is_meant, f"{delivery.job.id} stops for {interrupt}, which is not meant for it")
+
+    def note_cancel(self, job_id: str) -> None:
+        """Somebody was told that a job is cancelled."""
+        job = self.jobs[job_id]
+        is_heard = job.is_cancel_asked or job.state is JobState.CANCELLED
+        demand(is_heard, f"{job_id}: a cancel was answered, and nothing came of it")
 
     def note_published(self, delivery: Delivery) -> None:
         """What a handler did is public."""
@@ -167,6 +177,10 @@ class Referee:
     def _is_excused(self, worker_id: str) -> bool:
         process = self.processes.get(worker_id)
         return not self._has_kept_clocks or process is None or process.was_troubled
+
+    def _may_be_late(self, process: SimulatedProcess) -> bool:
+        """Whether a worker may still run a job although another one holds the desk."""
+        return process.was_frozen or not self._has_kept_clocks
 
     def _check_delivery(self, delivery: Delivery) -> None:
         """What is handed over is all that the thread still owes, with the work that was saved."""

@@ -4,38 +4,27 @@ Delta debugging: halves are left out first, then quarters, down to single happen
 What is left at the end is needed, each by itself.
 """
 
-import tempfile
+import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from hotdesk.simulation.world import Failed, simulate
+from hotdesk.simulation.world import Failed, simulate_in_memory
 
 # A run takes some tenths of a second, so this some minutes at worst.
 RUNS_MAX = 400
-# A run is nearly all writing; where there is a file system in memory, it takes half the time.
-MEMORY = Path("/dev/shm")  # noqa: S108 - only as the parent of a folder of our own
-
-
-def run_in_memory(seed: int, *, only: frozenset[str] | None = None) -> None:
-    """Run *seed* with *only* these happenings, in a folder that is gone afterwards.
-
-    Raises:
-        Failed: It fails.
-    """
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        simulate(seed, Path(folder), only=only)
+# So much of a message says what is broken; behind it are the names.
+KIND_LENGTH = 40
 
 
 def shorten(
     failed: Failed,
     *,
-    run: Callable[..., object] = run_in_memory,
-    on_progress: Callable[[int, int], None] = lambda _runs, _left: None,
+    run: Callable[..., object] = simulate_in_memory,
+    on_progress: Callable[[int, Failed], None] = lambda _runs, _best: None,
 ) -> Failed:
-    """The shortest failing run that was found from *failed*, itself at worst.
+    """The shortest run that was found to fail as *failed* does, itself at worst.
 
-    ``on_progress`` is told, after each run, how many there were and how many happenings
-    are left. At most ``RUNS_MAX`` runs are tried.
+    ``on_progress`` is told, after each run, how many there were and the best so far. At
+    most ``RUNS_MAX`` runs are tried.
     """
     runs = 0
 
@@ -43,21 +32,23 @@ def shorten(
         nonlocal runs
         runs += 1
         try:
-            run(failed.seed, only=frozenset(names))
+            run(failed.seed, focus=failed.focus, only=frozenset(names))
         except Failed as error:
-            return error
+            return error if _kind(error) == kind else None
         return None
 
+    kind = _kind(failed)
     best, kept = failed, [each.name for each in failed.trace]
     pieces = 2
     while len(kept) > 1 and runs < RUNS_MAX:
         for rest in _without_one_piece(kept, pieces):
             found = again(rest)
-            on_progress(runs, len(kept))
             if found is not None:
                 # What the shorter run did not come to is not needed either.
                 best, kept = found, [each.name for each in found.trace]
                 pieces = max(pieces - 1, 2)
+            on_progress(runs, best)
+            if found is not None:
                 break
             if runs >= RUNS_MAX:
                 break
@@ -66,6 +57,12 @@ def shorten(
                 break
             pieces = min(2 * pieces, len(kept))
     return best
+
+
+def _kind(failed: Failed) -> tuple[type[BaseException], str]:
+    """What failed, whoever was concerned: another failure is another story."""
+    words = re.sub(r"\d+", "#", str(failed.reason))
+    return type(failed.reason), words[:KIND_LENGTH]
 
 
 def _without_one_piece(names: Sequence[str], pieces: int) -> Iterator[list[str]]:

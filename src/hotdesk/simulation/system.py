@@ -6,7 +6,7 @@ from itertools import count
 import anyio
 
 from hotdesk.desks import Desk
-from hotdesk.errors import HotdeskError
+from hotdesk.errors import Unavailable
 from hotdesk.mail.outbox import Outbox
 from hotdesk.placement import PoolLimits
 from hotdesk.pool import Pool
@@ -41,7 +41,7 @@ class Up:
             with self._process.scope:
                 try:
                     await self._serve(self._process)
-                except* HotdeskError:
+                except* Unavailable:
                     # It ends with a word on why, as the program does, and is started again.
                     pass
             if not self._is_stopping:

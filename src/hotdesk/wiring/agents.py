@@ -35,7 +35,7 @@ def open_agents(config: Config) -> Iterator[CommandRunner]:
     confinement = confinement_of(config)
     walls = AgentWalls(
         homes=config.data_dir.absolute() / "homes",
-        hidden=tuple(_hidden(config)),
+        hidden=tuple(hidden_files(config)),
         read_only=tuple(path.absolute() for path in config.confinement.read_only),
         grace=config.worker.limits.grace / GRACE_SHARES,
     )
@@ -112,7 +112,7 @@ def _agent(project: ProjectConfig) -> Agent:
     )
 
 
-def _hidden(config: Config) -> Iterator[Path]:
+def hidden_files(config: Config) -> Iterator[Path]:
     """Hotdesk's own files, and those that hold secrets."""
     yield config.data_dir.absolute()
     yield from files_of(database_path(config.backend).absolute())

@@ -153,7 +153,11 @@ async def _handler(name: str) -> Finding:
 
 
 async def _nothing_to_serve() -> Finding:
-    return warn("no project is configured", "describe one in hotdesk.toml, or use --handler")
+    # Not a failure: a handler may be named on the command line of what serves.
+    return warn(
+        "no project is configured: hotdesk up starts only with --handler",
+        "describe one in hotdesk.toml, or start it with --handler MODULE:FUNCTION",
+    )
 
 
 def _existing(folder: Path) -> Path:

@@ -4,18 +4,20 @@ import errno
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import aiosmtplib
+import anyio
 
 from hotdesk.backends.address import bell_folder, database_path
 from hotdesk.config import Config, MailConfig, ProjectConfig
-from hotdesk.confinement import Mode
-from hotdesk.confinement.walls import HOMES
-from hotdesk.runners.process import PROGRAM_PATH
-from hotdesk.wiring.agents import confinement_of, origin_of, workspaces_of
+from hotdesk.confinement import Mode, Walls
+from hotdesk.confinement.modes import SHELL
+from hotdesk.runners.process import PROGRAM_PATH, Program, run_program
+from hotdesk.wiring.agents import confinement_of, hidden_files, origin_of, workspaces_of
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.lock import holder_of
 from hotdesk.wiring.mail import relay_of
@@ -79,28 +81,49 @@ async def _repository(git: Git, name: str, project: ProjectConfig) -> Finding:
 
 
 async def _agent(config: Config, name: str, project: ProjectConfig) -> Finding:
-    path = project.env.get("PATH", PROGRAM_PATH)
-    program = shutil.which(project.command[0], path=str(path))
+    path = str(project.env.get("PATH", PROGRAM_PATH))
+    program = shutil.which(project.command[0], path=path)
     key = f"[projects.{name}] command"
     if program is None:
         return fail(
             f"project {name}: there is no program {project.command[0]} on {path}",
             f"install it, or write its whole path in {key}",
         )
-    if confinement_of(config).hides_files and _is_hidden(Path(program), config):
+    confinement = confinement_of(config)
+    if confinement.hides_files and not await _is_found(project.command[0], path, config):
         return fail(
-            f"project {name}: {program} is in a home, which agents do not see",
-            "add its folder to [confinement] read_only",
+            f"project {name}: {program} is hidden from agents, or they may not run it",
+            "install it in /usr/local/bin, or add its folder to [confinement] read_only, "
+            "and that of what it links to",
         )
     return ok(f"project {name}: agent {program}")
 
 
-def _is_hidden(program: Path, config: Config) -> bool:
-    real = program.resolve()
-    shown = [each.resolve() for each in config.confinement.read_only]
-    return any(real.is_relative_to(home) for home in HOMES) and not any(
-        real.is_relative_to(each) for each in shown
-    )
+async def _is_found(program: str, path: str, config: Config) -> bool:
+    """Look for a program where an agent would, within the same walls; it is not run."""
+
+    async def ignore(_: object) -> None:
+        pass
+
+    with tempfile.TemporaryDirectory(prefix="hotdesk-trial-") as folder:
+        look = Program(
+            argv=(SHELL, "-c", 'command -v -- "$1"', "look", program),
+            walls=Walls(
+                workspace=Path(folder),
+                home=Path(folder),
+                read_only=tuple(each.absolute() for each in config.confinement.read_only),
+                hidden=tuple(hidden_files(config)),
+            ),
+            env={"PATH": path},
+        )
+        end = await run_program(
+            look,
+            confinement_of(config),
+            on_start=ignore,
+            on_output=ignore,
+            stop=anyio.sleep_forever,
+        )
+    return end.exit_code == 0
 
 
 async def _port(config: Config, mail: MailConfig) -> Finding:

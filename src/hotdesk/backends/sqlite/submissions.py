@@ -36,6 +36,8 @@ class _Submission:
     jobs: Sequence[NewJob]
     now: datetime
     answer: list[Job] | HotdeskError | None = None
+    # Whether nobody waits for the answer any more.
+    is_given_up: bool = False
 
 
 class Submissions:
@@ -65,7 +67,8 @@ class Submissions:
                     await self._committed.wait()
         finally:
             if mine.answer is None:
-                self._waiting.remove(mine)
+                # Whoever commits, and may be waiting for the lock just now, leaves it out.
+                mine.is_given_up = True
         if isinstance(mine.answer, HotdeskError):
             raise mine.answer
         return mine.answer
@@ -84,7 +87,8 @@ class Submissions:
                 each.answer = error
         finally:
             # Only a cancelled one leaves any: another task commits them.
-            self._waiting = [each for each in first if each.answer is None] + self._waiting
+            left = [each for each in first if each.answer is None]
+            self._waiting = [each for each in left + self._waiting if not each.is_given_up]
             self._committed.set()
             self._committed = None
 
@@ -99,7 +103,7 @@ class Submissions:
             answers = []
             for each in submissions:
                 tx.set_now(each.now)
-                answers.append(self._submit(tx, each.jobs))
+                answers.append([] if each.is_given_up else self._submit(tx, each.jobs))
             return answers
 
         answers = await self._write(work, submissions[0].now)
