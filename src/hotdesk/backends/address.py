@@ -3,7 +3,26 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hotdesk.backends.aws.address import SCHEME, stack_of
 from hotdesk.errors import ConfigError
+
+
+def is_stack(url: str) -> bool:
+    """Whether *url* is about a stack on AWS, rightly written or not."""
+    return url.startswith(SCHEME)
+
+
+def checked_url(url: str) -> str:
+    """Return *url* if it names a database or a stack; nothing is opened.
+
+    Raises:
+        ConfigError: It does neither.
+    """
+    if is_stack(url):
+        stack_of(url)
+    else:
+        database_path(url)
+    return url
 
 
 def database_path(url: str) -> Path:
@@ -22,9 +41,9 @@ def database_path(url: str) -> Path:
         return Path(parts.path[1:])
     raise ConfigError(
         "backend",
-        "is not the URL of a backend of this installation",
+        "is not the URL of a backend",
         "write sqlite:///hotdesk.db for a file here, sqlite:////var/lib/hotdesk.db for an "
-        "absolute path",
+        "absolute path, or aws://eu-west-1/hotdesk for a stack on AWS",
     )
 
 

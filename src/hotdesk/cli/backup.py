@@ -17,7 +17,7 @@ def backup(invocation: Invocation, *, target: Path) -> None:
     """Copy the database while it is in use.
 
     TARGET must not exist. It becomes one file that can be opened, or put in the place of
-    a damaged one.
+    a damaged one. A stack on AWS has no such file.
     """
 
     async def work(connected: Connected) -> None:

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 import anyio
 
-from hotdesk.backends.address import database_path
+from hotdesk.backends.address import database_path, is_stack
 from hotdesk.cli.options import Given
 from hotdesk.cli.output import Output
 from hotdesk.client import Client
@@ -103,16 +103,15 @@ class Invocation:
         config = self.load().config
 
         async def connected() -> T:
-            path = database_path(config.backend)
-            is_made = not path.is_file()
-            if is_made and not is_new:
+            made = _missing_database(config.backend)
+            if made and not is_new:
                 raise Unavailable(
-                    f"there is no database {path}; go to the folder where Hotdesk runs, or name it "
+                    f"there is no database {made}; go to the folder where Hotdesk runs, or name it "
                     "with --backend"
                 )
             backend = open_backend(config.backend, limits=config.limits.limits)
-            if is_made:
-                self.output.note(f"made a new database: {path.absolute()}")
+            if made:
+                self.output.note(f"made a new database: {made.absolute()}")
             try:
                 client = client_of(backend, policy_of=config.policy_of)
                 return await work(Connected(client=client, backend=backend, config=config))
@@ -120,6 +119,14 @@ class Invocation:
                 await backend.close()
 
         return self.run(connected)
+
+
+def _missing_database(url: str) -> Path | None:
+    """The file that would have to be made; a stack is made by ``hotdesk aws deploy`` only."""
+    if is_stack(url):
+        return None
+    path = database_path(url)
+    return None if path.is_file() else path
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from hotdesk.backends.address import database_path
+from hotdesk.backends.address import checked_url
 from hotdesk.config.secret import SecretRef
 from hotdesk.desks import Desk, checked_name
 from hotdesk.errors import ConfigError, Rejected
@@ -76,11 +76,6 @@ def _number(value: object) -> object:
 
 def _desk(value: object) -> object:
     return Desk.parse(value) if isinstance(value, str) else value
-
-
-def _backend(value: str) -> str:
-    database_path(value)
-    return value
 
 
 def _function(value: str) -> str:
@@ -166,7 +161,7 @@ Variables = Annotated[
     AfterValidator(_variables),
 ]
 DeskName = Annotated[Desk, BeforeValidator(understood(_desk))]
-BackendUrl = Annotated[str, AfterValidator(understood(_backend))]
+BackendUrl = Annotated[str, AfterValidator(understood(checked_url))]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Function = Annotated[str, AfterValidator(_function)]
 Domain = Annotated[str, AfterValidator(_domain)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from hotdesk.backends.address import database_path, files_of
+from hotdesk.backends.address import database_path, files_of, is_stack
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config, ProjectConfig, SecretRef
 from hotdesk.config.environment import variables
@@ -115,7 +115,8 @@ def _agent(project: ProjectConfig) -> Agent:
 def hidden_files(config: Config) -> Iterator[Path]:
     """Hotdesk's own files, and those that hold secrets."""
     yield config.data_dir.absolute()
-    yield from files_of(database_path(config.backend).absolute())
+    if not is_stack(config.backend):
+        yield from files_of(database_path(config.backend).absolute())
     yield from (path.absolute() for path in config.confinement.hidden)
     yield from config.secret_files()
 

@@ -7,28 +7,44 @@ from types import TracebackType
 
 from anyio.from_thread import start_blocking_portal
 
-from hotdesk.backends.address import database_path
+from hotdesk.backends.address import checked_url, database_path, is_stack
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.backends.sqlite.file import DatabaseFile
 from hotdesk.blocking import BlockingClient
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.desks import InterruptPolicy
+from hotdesk.errors import ConfigError, Rejected
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import Backend
 
 DEFAULT_POLICY = InterruptPolicy.DESK
 
 
-def open_backend(url: str, *, limits: Limits | None = None) -> SqliteBackend:
+def open_backend(url: str, *, limits: Limits | None = None) -> Backend:
     """Open the backend that *url* names; call it on the event loop that will use it.
 
     Raises:
-        ConfigError: The URL is not understood.
-        StoreError: The file cannot be used.
-        Unavailable: It is locked, or the disk is full.
+        ConfigError: The URL is not understood, or what it needs is not installed.
+        StoreError: The file cannot be used, or what was set up for AWS.
+        Unavailable: The file is locked, or the disk is full.
     """
+    if is_stack(url):
+        return _open_stack(url, limits)
     return SqliteBackend(database_path(url), SystemClock(), limits=limits)
+
+
+def _open_stack(url: str, limits: Limits | None) -> Backend:
+    try:
+        # boto3 is an extra, and takes longer to import than all of Hotdesk.
+        from hotdesk.backends.aws.backend import AwsBackend  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        if error.name not in {"boto3", "botocore"}:
+            raise
+        raise ConfigError(
+            "backend", f"{url} needs boto3, which is not installed", "pip install 'hotdesk[aws]'"
+        ) from None
+    return AwsBackend.open(url, SystemClock(), limits=limits)
 
 
 @contextmanager
@@ -36,9 +52,14 @@ def open_database(url: str) -> Iterator[DatabaseFile]:
     """Open the file itself, to look after it; nobody is woken and nothing is claimed.
 
     Raises:
+        Rejected: It is no file: the URL names a stack.
         StoreError: The file cannot be used.
         Unavailable: It is locked, or the disk is full.
     """
+    if is_stack(url):
+        raise Rejected(
+            f"{url} is no file: AWS keeps copies of its table by itself (point-in-time recovery)"
+        )
     database = DatabaseFile(database_path(url), SystemClock())
     try:
         yield database
@@ -109,5 +130,4 @@ def connect(url: str = "sqlite:///hotdesk.db") -> Connection:
     Raises:
         ConfigError: The URL is not understood.
     """
-    database_path(url)
-    return Connection(url)
+    return Connection(checked_url(url))

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import anyio
 
-from hotdesk.backends.address import bell_folder, database_path
+from hotdesk.backends.address import bell_folder, database_path, is_stack
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.errors import ConfigError, NotAllowed
@@ -65,8 +65,8 @@ async def open_deployment(
     """Check what can be checked before the start, open the backend and compose the rest.
 
     A whole one takes and sends mail where that is configured, and is alone on its
-    database; otherwise it is a pool with a sweep. ``tell`` is told, in a sentence, of
-    what went wrong but ends nothing.
+    database (many may serve a stack); otherwise it is a pool with a sweep. ``tell`` is
+    told, in a sentence, of what went wrong but ends nothing.
 
     Raises:
         ConfigError: Something that is configured does not work here.
@@ -77,7 +77,10 @@ async def open_deployment(
     workspaces = workspaces_of(config)
     backend = open_backend(config.backend, limits=config.limits.limits)
     try:
-        with alone_on(config) if is_whole else nullcontext():
+        is_file = not is_stack(config.backend)
+        if is_whole and not is_file:
+            tell(f"nothing keeps another hotdesk up from {config.backend}; this one is for trying")
+        with alone_on(config) if is_whole and is_file else nullcontext():
             client = client_of(backend, policy_of=config.policy_of)
             mail = mail_of(config, client, backend, workspaces, tell=tell) if is_whole else None
 

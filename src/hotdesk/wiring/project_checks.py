@@ -12,7 +12,7 @@ from pathlib import Path
 import aiosmtplib
 import anyio
 
-from hotdesk.backends.address import bell_folder, database_path
+from hotdesk.backends.address import bell_folder, database_path, is_stack
 from hotdesk.config import Config, MailConfig, ProjectConfig
 from hotdesk.confinement import Mode, Walls
 from hotdesk.confinement.modes import SHELL
@@ -132,13 +132,19 @@ async def _port(config: Config, mail: MailConfig) -> Finding:
     try:
         socket.create_server((host.strip("[]"), int(port))).close()
     except OSError as error:
-        database = database_path(config.backend)
-        is_up = database.is_file() and holder_of(bell_folder(database)) is not None
-        if error.errno == errno.EADDRINUSE and is_up:
+        if error.errno == errno.EADDRINUSE and _is_up(config):
             return ok(f"{what} by hotdesk up")
         reason = os.strerror(error.errno) if error.errno else str(error)
         return fail(f"{mail.listen} cannot be used: {reason}", "set [mail] listen")
     return ok(f"{mail.listen} is free to take mail")
+
+
+def _is_up(config: Config) -> bool:
+    """Whether ``hotdesk up`` is known to run; on a stack nobody can tell."""
+    if is_stack(config.backend):
+        return False
+    database = database_path(config.backend)
+    return database.is_file() and holder_of(bell_folder(database)) is not None
 
 
 async def _relay(mail: MailConfig) -> Finding:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from hotdesk.backends.aws import Calls
+from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.table import definition
 
 pytest.register_assert_rewrite("hotdesk.testing")

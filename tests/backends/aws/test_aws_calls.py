@@ -8,7 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from hotdesk.backends.aws import AwsBackend, Calls
+from hotdesk.backends.aws.backend import AwsBackend
+from hotdesk.backends.aws.calls import Calls
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import Scene, a_job
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hotdesk.backends.aws import AwsBackend, Calls
+from hotdesk.backends.aws.backend import AwsBackend
+from hotdesk.backends.aws.calls import Calls
 from hotdesk.ports import Backend
 from hotdesk.testing import BackendContract, FakeClock
 

@@ -8,7 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from hotdesk.backends.aws import AwsBackend, Calls, queues
+from hotdesk.backends.aws import queues
+from hotdesk.backends.aws.backend import AwsBackend
+from hotdesk.backends.aws.calls import Calls
 from hotdesk.desks import Delivery, JobState, Outcome
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import AMELIA, TAKEOVER, Scene, a_job

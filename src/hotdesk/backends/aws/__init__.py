@@ -1,6 +1,4 @@
-"""The distributed backend: desks in DynamoDB, messages in SQS."""
+"""The distributed backend: desks in DynamoDB, messages in SQS.
 
-from hotdesk.backends.aws.backend import AwsBackend
-from hotdesk.backends.aws.calls import Calls
-
-__all__ = ["AwsBackend", "Calls"]
+Nothing is imported here: ``backend`` needs boto3, the name of a stack does not.
+"""

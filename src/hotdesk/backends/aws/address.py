@@ -4,8 +4,10 @@ import re
 
 from hotdesk.errors import ConfigError
 
+SCHEME = "aws://"
+
 # The longest name made of it, of a desk's queue, has 44 characters more; SQS allows 80.
-_URL = re.compile(r"aws://([a-z]{2}(?:-[a-z]+)+-[0-9])/([A-Za-z][A-Za-z0-9-]{0,31})")
+_URL = re.compile(SCHEME + r"([a-z]{2}(?:-[a-z]+)+-[0-9])/([A-Za-z][A-Za-z0-9-]{0,31})")
 
 
 def stack_of(url: str) -> tuple[str, str]:
