@@ -5,15 +5,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 READY := .venv/ready
+EMULATORS := $(patsubst tests/emulators/%.in,build/emulators/%/ready,$(wildcard tests/emulators/*.in))
 # mypy refuses folders without a Python file.
 CODE := $(foreach folder,src tests tools examples benchmarks chaos fuzz,$(if \
 	$(wildcard $(folder)/*.py $(folder)/*/*.py),$(folder)))
+COMPILE := build/pins/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-config --no-cache \
+	--custom-compile-command 'make pins'
 # Arguments for the program behind a target: make test ARGS="-k claim"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix simulate mutants model chaos fuzz bench docs setup pins clean style types test-packages
+.PHONY: help demo test check fix simulate mutants model chaos fuzz bench docs setup emulators pins clean \
+	style types test-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
@@ -23,12 +28,12 @@ demo: $(READY) ## set up and run the main job, from instruction to answer
 	@tools/system-packages git:git
 	@$(BIN)/hotdesk demo $(ARGS)
 
-test: style types test-packages ## set up and run every check and every test
+test: style types test-packages emulators ## set up and run every check and every test
 	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 check: style types ## format, ruff, types, import floors and the fast tests; under a minute
 	@tools/system-packages git:git -- bubblewrap:bwrap
-	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model' $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model and not emulated' $(ARGS)
 
 fix: $(READY) ## format the code and apply the safe fixes of ruff
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -62,16 +67,15 @@ docs: $(READY) ## check that the links of README and docs lead somewhere
 
 setup: $(READY) ## make .venv with the pinned versions
 
+emulators: $(EMULATORS) ## make the environments of the two emulators of AWS that the tests start
+
 pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(PYTHON) -m venv build/pins
 	@build/pins/bin/pip install --quiet --upgrade uv
-	@build/pins/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-		--generate-hashes --no-emit-index-url --no-annotate --no-config --no-cache \
-		--custom-compile-command 'make pins' --output-file constraints.txt $(ARGS) pyproject.toml
-	@build/pins/bin/uv pip compile --quiet --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-config --no-cache \
-		--custom-compile-command 'make pins' --output-file fuzz/constraints.txt $(ARGS) \
-		fuzz/requirements.in
+	@$(COMPILE) --output-file constraints.txt $(ARGS) --all-extras pyproject.toml
+	@$(COMPILE) --output-file fuzz/constraints.txt $(ARGS) fuzz/requirements.in
+	@$(foreach each,$(wildcard tests/emulators/*.in),$(COMPILE) \
+		--output-file $(each:.in=.txt) $(ARGS) $(each) &&) true
 
 clean: ## remove what the other targets made
 	@rm -rf .venv build dist src/hotdesk.egg-info
@@ -102,4 +106,12 @@ $(READY): constraints.txt pyproject.toml
 	@$(PIP) install -qq --require-hashes -r constraints.txt
 	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@said=$$($(PIP) check) || { echo "$$said"; echo 'constraints.txt is behind: run make pins'; exit 1; }
+	@touch $@
+
+# An environment for each, because they pin what clashes with ours and with each other. pip
+# is ours, and nothing is compiled ahead: most of it is never imported.
+build/emulators/%/ready: tests/emulators/%.txt | $(READY)
+	@$(PYTHON) -m venv --clear --without-pip build/emulators/$*
+	@$(PIP) --python build/emulators/$*/bin/python install -qq --no-compile --require-hashes \
+		--only-binary :all: -r $<
 	@touch $@

@@ -19,6 +19,8 @@ settings.register_profile(
 )
 settings.load_profile("hotdesk")
 
+pytest_plugins = ["tests.emulators.plugin"]
+
 ENVIRONMENT = os.environ  # noqa: TID251 - this is where it is cleaned for the tests
 
 SECONDS_MAX = {"long": 300, "model": 600}

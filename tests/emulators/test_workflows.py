@@ -1,0 +1,127 @@
+"""The emulators run workflows as AWS does, as far as the tests of the AWS backend rely on it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.emulators.server import Emulator
+
+SECONDS_MAX = 10
+_NUMBERS = count(1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Workflow:
+    """One state that sends its token to a queue and waits for the answer."""
+
+    steps: Any
+    sqs: Any
+    queue: str
+    arn: str
+    names: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def start(self) -> tuple[str, str]:
+        """Start an execution; return it, and the token that it has sent."""
+        started = self.steps.start_execution(
+            stateMachineArn=self.arn, name=f"e{next(self.names)}", input="{}"
+        )
+        [message] = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=SECONDS_MAX)[
+            "Messages"
+        ]
+        self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return started["executionArn"], message["Body"]
+
+    def status(self, execution: str) -> str:
+        """How an execution ends."""
+        for _ in range(100 * SECONDS_MAX):
+            found: str = self.steps.describe_execution(executionArn=execution)["status"]
+            if found != "RUNNING":
+                return found
+        return "RUNNING"
+
+
+@pytest.fixture
+def workflow(emulator: Emulator) -> Iterator[Workflow]:
+    """A workflow of its own on each emulator."""
+    session = boto3.session.Session(
+        aws_access_key_id="emulated",
+        aws_secret_access_key="emulated",
+        region_name=emulator.region,
+    )
+    name = f"workflow{next(_NUMBERS)}"
+    steps, sqs = (
+        session.client(each, endpoint_url=emulator.endpoint) for each in ("stepfunctions", "sqs")
+    )
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    definition = {
+        "StartAt": "Wait",
+        "States": {
+            "Wait": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+                "Parameters": {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"},
+                "TimeoutSeconds": 60,
+                "HeartbeatSeconds": 1,
+                "End": True,
+            }
+        },
+    }
+    arn = steps.create_state_machine(
+        name=name, definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/x"
+    )["stateMachineArn"]
+    yield Workflow(steps=steps, sqs=sqs, queue=queue, arn=arn)
+    steps.close()
+    sqs.close()
+
+
+def test_an_answer_that_comes_at_once_is_not_lost(workflow: Workflow) -> None:
+    for _ in range(10):
+        execution, token = workflow.start()
+        workflow.steps.send_task_heartbeat(taskToken=token)
+        workflow.steps.send_task_success(taskToken=token, output="{}")
+
+        assert workflow.status(execution) == "SUCCEEDED"
+
+
+def test_the_token_of_a_task_that_is_over_is_refused(workflow: Workflow) -> None:
+    execution, token = workflow.start()
+    workflow.steps.send_task_success(taskToken=token, output="{}")
+    workflow.status(execution)
+
+    with pytest.raises(ClientError) as refusal:
+        workflow.steps.send_task_success(taskToken=token, output="{}")
+
+    code = refusal.value.response["Error"]["Code"]
+    assert code in {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+
+
+def test_a_task_whose_heartbeats_stop_times_out(workflow: Workflow) -> None:
+    execution, token = workflow.start()
+
+    assert workflow.status(execution) in {"TIMED_OUT", "FAILED"}
+    with pytest.raises(ClientError):
+        workflow.steps.send_task_success(taskToken=token, output="{}")
+
+
+def test_an_execution_that_is_stopped_is_over(workflow: Workflow) -> None:
+    execution, _ = workflow.start()
+
+    workflow.steps.stop_execution(executionArn=execution)
+
+    assert workflow.status(execution) == "ABORTED"
+
+
+def test_the_token_of_a_stopped_execution_is_refused(workflow: Workflow) -> None:
+    execution, token = workflow.start()
+
+    workflow.steps.stop_execution(executionArn=execution)
+
+    workflow.status(execution)
+    with pytest.raises(ClientError):
+        workflow.steps.send_task_success(taskToken=token, output="{}")
