@@ -19,8 +19,9 @@ from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Origin, Outcome, Result
 from hotdesk.errors import Rejected, Unavailable
-from hotdesk.mail.outbox import AT_ONCE_MAX, GIVE_UP_AFTER, Outbox, Relay
+from hotdesk.mail.outbox import AT_ONCE_MAX, GIVE_UP_AFTER, HOLD, Outbox
 from hotdesk.mail.parse import parse_mail
+from hotdesk.mail.relay import Relay
 from hotdesk.ports import Clock
 from hotdesk.testing.clock import FakeClock
 from hotdesk.testing.scene import Scene, a_job
@@ -272,18 +273,71 @@ async def test_an_answer_that_cannot_be_noted_is_not_sent_a_second_time(
     scene = Scene(backend, FakeClock(SystemClock().now()))
     await owe_answers(scene, "j1")
     lock = sqlite3.connect(tmp_path / "hotdesk.db", isolation_level=None)
+    sink.gate = anyio.Event()
     async with start() as port:
         box = outbox(scene, plain(port))
-        lock.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable):
-            await box.send_due()
+
+        async def send_and_fail() -> None:
+            with pytest.raises(Unavailable):
+                await box.send_due()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send_and_fail)
+            while not sink.at_once:
+                await anyio.lowlevel.checkpoint()
+            lock.execute("BEGIN IMMEDIATE")
+            sink.gate.set()
         lock.execute("ROLLBACK")
+        scene.clock.jump(HOLD)
         await box.send_due()
 
     assert len(sink.mails) == 1
     assert await scene.due() == []
     lock.close()
     await backend.close()
+
+
+async def test_two_outboxes_send_an_answer_once(scene: Scene, start: Start, sink: Sink) -> None:
+    await owe_answers(scene, "j1", "j2", "j3")
+    async with start() as port, anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(outbox(scene, plain(port)).send_due)
+
+    assert len(sink.mails) == 3
+    assert await scene.due() == []
+
+
+async def test_an_answer_whose_sender_died_goes_out_again_as_the_same_mail(
+    scene: Scene, start: Start, sink: Sink
+) -> None:
+    await owe_answers(scene, "j1")
+    sink.gate = anyio.Event()
+    async with start() as port:
+        box = outbox(scene, plain(port))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(outbox(scene, plain(port)).send_due)
+            while not sink.at_once:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+        sink.gate.set()
+
+        assert await box.send_due() == 0
+        scene.clock.jump(HOLD)
+        assert await box.send_due() == 1
+    assert len({parse_mail(mail).message_id for mail in sink.mails}) == 1
+    assert await scene.due() == []
+
+
+async def test_the_answers_of_one_job_are_sent_alone(
+    scene: Scene, start: Start, sink: Sink
+) -> None:
+    await owe_answers(scene, "j1", "j2")
+    async with start() as port:
+        sent = await outbox(scene, plain(port)).send_due(job_id="j2")
+
+    assert sent == 1
+    assert "did j2" in parse_mail(sink.mails[0]).text
+    assert [answer.job.id for answer in await scene.due()] == ["j1"]
 
 
 async def test_one_bad_answer_does_not_hold_up_the_others(

@@ -2,6 +2,7 @@
 
 from hotdesk.ports.backend import Backend
 from hotdesk.ports.clock import Clock
+from hotdesk.ports.courier import Courier, NotDelivered
 from hotdesk.ports.desks import Desks, SweepReport, WorkerCard
 from hotdesk.ports.processes import Launcher, Process
 from hotdesk.ports.records import Answer, LogChunk, Records, ThreadView
@@ -12,10 +13,12 @@ __all__ = [
     "Backend",
     "Clock",
     "Context",
+    "Courier",
     "Desks",
     "Interruption",
     "Launcher",
     "LogChunk",
+    "NotDelivered",
     "Process",
     "Records",
     "Runner",

@@ -142,8 +142,17 @@ class Records(Protocol):
         """
         ...
 
-    async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:
-        """Answers that should be sent now, oldest first."""
+    async def due_answers(
+        self, *, job_id: str | None = None, limit: int, now: datetime
+    ) -> list[Answer]:
+        """Answers that should be sent now, oldest first; those of one job on demand."""
+        ...
+
+    async def hold_answer(self, answer: Answer, *, until: datetime, now: datetime) -> bool:
+        """Keep a due answer from everybody else before *until*, when it is due again.
+
+        ``False`` means that it is not due any more: it was sent, or another one holds it.
+        """
         ...
 
     async def answer_sent(self, answer: Answer, message_id: str, *, now: datetime) -> None:

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from email import message_from_bytes
 from enum import StrEnum
 
-import aiosmtplib
 import anyio.lowlevel
 
+from hotdesk.ports import NotDelivered
 from hotdesk.simulation.fates import Fates
 
 DOMAIN = "desk.example"  # RFC 2606: it belongs to nobody.
 KEY = b"a simulation keeps no secrets.  "
-FOR_NOW = 451  # RFC 5321, 4.2.3: local error in processing.
 
 
 class Reply(StrEnum):
@@ -24,7 +23,7 @@ class Reply(StrEnum):
 
 
 class SimulatedRelay:
-    """``mail.outbox.Courier`` that remembers what it took."""
+    """``ports.Courier`` that remembers what it took."""
 
     def __init__(self, fates: Fates) -> None:
         """Take everything until ``chances`` are set."""
@@ -33,7 +32,9 @@ class SimulatedRelay:
         # How often each mail was taken, by its Message-ID.
         self.taken: Counter[str] = Counter()
 
-    async def deliver(self, mail: bytes, *, sender: str, recipient: str, hostname: str) -> None:
+    async def deliver(
+        self, mail: bytes, *, message_id: str, sender: str, recipient: str, hostname: str
+    ) -> str:
         """Take the mail, or not."""
         del sender, recipient, hostname
         await anyio.lowlevel.checkpoint()
@@ -42,9 +43,10 @@ class SimulatedRelay:
             _, moment = self._fates.turn("relay")
             fate = self._fates.draw(moment, self.chances, step="relay")
         if fate is Reply.REFUSED:
-            raise aiosmtplib.SMTPDataError(FOR_NOW, "try again later")
+            raise NotDelivered("451 try again later", is_final=False)
         if fate is Reply.UNREACHABLE:
-            raise ConnectionRefusedError("nobody listens")
+            raise NotDelivered("nobody listens", is_final=False)
         self.taken[str(message_from_bytes(mail)["Message-ID"])] += 1
         if fate is Reply.LOST:
-            raise aiosmtplib.SMTPServerDisconnected("gone before the reply")
+            raise NotDelivered("gone before the reply", is_final=False)
+        return message_id

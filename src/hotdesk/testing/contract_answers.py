@@ -149,6 +149,46 @@ class AnswersContract(Contract):
 
         assert [answer.job.id for answer in answers] == ["c", "a"]
 
+    async def test_the_answers_of_one_job_can_be_asked_for(self, scene: Scene) -> None:
+        await scene.submit(*(a_mail(name) for name in ("a", "b")))
+        claim = await scene.claimed("w1")
+        for _ in range(2):
+            await scene.done(claim)
+
+        now = scene.clock.now()
+        assert told(await scene.backend.due_answers(job_id="b", limit=5, now=now)) == [
+            ("b", 1, JobState.SUCCEEDED)
+        ]
+        assert await scene.backend.due_answers(job_id="c", limit=5, now=now) == []
+        assert await scene.backend.due_answers(job_id="b", limit=5, now=now - MOMENT) == []
+
+    async def test_an_answer_that_is_held_is_due_for_nobody_until_the_hold_ends(
+        self, scene: Scene
+    ) -> None:
+        await scene.submit(a_mail("a"))
+        await scene.done(await scene.claimed("w1"))
+        [answer] = await scene.due()
+
+        span, now = timedelta(minutes=5), scene.clock.now()
+        is_mine = await scene.backend.hold_answer(answer, until=now + span, now=now)
+        is_theirs = await scene.backend.hold_answer(answer, until=now + span, now=now)
+
+        assert (is_mine, is_theirs) == (True, False)
+        scene.clock.jump(span - MOMENT)
+        assert await scene.due() == []
+        scene.clock.jump(MOMENT)
+        assert told(await scene.due()) == [("a", 1, JobState.SUCCEEDED)]
+
+    async def test_an_answer_that_was_sent_is_held_by_nobody(self, scene: Scene) -> None:
+        await scene.submit(a_mail("a"))
+        await scene.done(await scene.claimed("w1"))
+        [answer] = await scene.due()
+        now = scene.clock.now()
+        await scene.backend.answer_sent(answer, "<sent@example.org>", now=now)
+
+        assert not await scene.backend.hold_answer(answer, until=now + MOMENT, now=now)
+        assert await scene.due() == []
+
     async def test_a_mail_belongs_to_the_thread_that_received_or_sent_it(
         self, scene: Scene
     ) -> None:

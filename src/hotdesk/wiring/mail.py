@@ -14,7 +14,8 @@ from hotdesk.intakes.files import MailFiles
 from hotdesk.intakes.mailroom import Mailroom
 from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.address import KEY_BYTES_MIN
-from hotdesk.mail.outbox import Outbox, Relay
+from hotdesk.mail.outbox import Outbox
+from hotdesk.mail.relay import Relay
 from hotdesk.ports import Backend
 from hotdesk.workspaces import Workspaces
 

@@ -242,11 +242,18 @@ class AwsRecords:
         item = await self._table.get((f"mail {message_id}", desk.key))
         return None if item is None else str(item["thread"])
 
-    async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:
-        """Answers that should be sent now, oldest first."""
-        rows: list[dict[str, Any]] = [
-            *await self._table.found(DUE, index="by_time", until=stamp(now), limit=limit)
-        ]
+    async def due_answers(
+        self, *, job_id: str | None = None, limit: int, now: datetime
+    ) -> list[Answer]:
+        """Answers that should be sent now, oldest first; those of one job on demand."""
+        rows: list[dict[str, Any]]
+        if job_id is None:
+            rows = await self._table.found(DUE, index="by_time", until=stamp(now), limit=limit)
+        else:
+            # Not by the index, which may be a moment behind the outcome.
+            rows = [item async for item in self._table.query(f"job {job_id}", after="answer ")]
+        # What the index names may have been sent, or be held, since.
+        rows = [r for r in rows if r.get("time_kind") == DUE and str(r["time"]) <= stamp(now)]
         return [
             Answer(
                 job=await self.job(row["job"]),
@@ -255,8 +262,23 @@ class AwsRecords:
                 created_at=instant_of(row["created_at"]),
                 tries=row["tries"],
             )
-            for row in rows
+            for row in rows[:limit]
         ]
+
+    async def hold_answer(self, answer: Answer, *, until: datetime, now: datetime) -> bool:
+        """Keep a due answer from everybody else before *until*."""
+        try:
+            await self._table.update(
+                _answer_key(answer),
+                "SET #time = :until",
+                condition="#time_kind = :due AND #time <= :now",
+                until=stamp(until),
+                due=DUE,
+                now=stamp(now),
+            )
+        except Refused:
+            return False
+        return True
 
     async def answer_sent(self, answer: Answer, message_id: str, *, now: datetime) -> None:
         """The relay took it."""

@@ -102,6 +102,14 @@ ON CONFLICT DO NOTHING;
 SELECT * FROM outbox INDEXED BY outbox_due
 WHERE due_at IS NOT NULL AND due_at <= :now ORDER BY due_at LIMIT :limit;
 
+-- name: due_answers_of
+SELECT * FROM outbox
+WHERE job = :job AND due_at IS NOT NULL AND due_at <= :now ORDER BY number LIMIT :limit;
+
+-- name: hold_answer
+UPDATE outbox SET due_at = :until
+WHERE job = :job AND number = :number AND due_at IS NOT NULL AND due_at <= :now;
+
 -- name: answer_sent
 UPDATE outbox SET due_at = NULL, sent_at = :now, tries = tries + 1
 WHERE job = :job AND number = :number;

@@ -201,10 +201,16 @@ class SqliteRecords:
         )
         return None if row is None else row["thread"]
 
-    async def due_answers(self, *, limit: int, now: datetime) -> list[Answer]:
-        """Answers that should be sent now, oldest first."""
+    async def due_answers(
+        self, *, job_id: str | None = None, limit: int, now: datetime
+    ) -> list[Answer]:
+        """Answers that should be sent now, oldest first; those of one job on demand."""
 
         def work(tx: Transaction) -> list[Answer]:
+            if job_id is None:
+                rows = tx.all("due_answers", now=tx.at, limit=limit)
+            else:
+                rows = tx.all("due_answers_of", job=job_id, now=tx.at, limit=limit)
             return [
                 Answer(
                     job=job_of(tx.row("job_by_id", job=row["job"])),
@@ -213,10 +219,26 @@ class SqliteRecords:
                     created_at=from_us(row["created_at"]),
                     tries=row["tries"],
                 )
-                for row in tx.all("due_answers", now=tx.at, limit=limit)
+                for row in rows
             ]
 
         return self._file.read(work, now=now)
+
+    async def hold_answer(self, answer: Answer, *, until: datetime, now: datetime) -> bool:
+        """Keep a due answer from everybody else before *until*."""
+
+        def work(tx: Transaction) -> bool:
+            return bool(
+                tx.run(
+                    "hold_answer",
+                    job=answer.job.id,
+                    number=answer.number,
+                    until=to_us(until),
+                    now=tx.at,
+                )
+            )
+
+        return await self._write(work, now)
 
     async def answer_sent(self, answer: Answer, message_id: str, *, now: datetime) -> None:
         """The relay took it."""
