@@ -28,7 +28,7 @@ from hotdesk.desks import (
 )
 from hotdesk.errors import DISK_FULL, AttemptFailed, ClaimLost, NotAllowed, Rejected, Unavailable
 from hotdesk.lifecycle import EXTEND_BY, EXTEND_EVERY, LEASE
-from hotdesk.ports import Backend, Clock, Runner
+from hotdesk.ports import Backend, Clock, Protection, Runner
 
 T = TypeVar("T")
 
@@ -49,7 +49,8 @@ class WorkerLimits:
     It heartbeats three times in a ``lease``; stays with an idle desk for
     ``linger``; leaves a desk with jobs pending after ``session_max`` when others
     wait and no worker is free. An attempt has ``job_time`` in all, ``grace`` to
-    stop after an interrupt, and ``keep_time`` to save what it has done.
+    stop after an interrupt, and ``keep_time`` to save what it has done. A worker that
+    has had no desk for ``idle_exit`` leaves for good; ``None`` means never.
     """
 
     lease: timedelta = LEASE
@@ -58,6 +59,7 @@ class WorkerLimits:
     job_time: timedelta = timedelta(hours=4)
     grace: timedelta = timedelta(seconds=30)
     keep_time: timedelta = timedelta(seconds=60)
+    idle_exit: timedelta | None = None
 
     @property
     def heartbeat(self) -> timedelta:
@@ -77,6 +79,7 @@ class Session:
         runner: Runner,
         clock: Clock,
         limits: WorkerLimits,
+        protection: Protection,
         on_stuck: Callable[[], None],
     ) -> None:
         """``lease_ends`` is on this process's monotonic clock."""
@@ -86,6 +89,7 @@ class Session:
         self._runner = runner
         self._clock = clock
         self._limits = limits
+        self._protection = protection
         self._on_stuck = on_stuck
         self._running: anyio.CancelScope | None = None
         self._unfenced = set(claim.unfenced)
@@ -256,7 +260,8 @@ class Session:
             # A handler may never wait; heartbeats and interrupts have their turn all the same.
             await anyio.lowlevel.checkpoint()
             is_over = self._clock.monotonic() >= ends
-            delivery = await self._run_and_settle(delivery, and_next=not is_over)
+            with self._protection.during_job():
+                delivery = await self._run_and_settle(delivery, and_next=not is_over)
             if is_over:
                 view = await self._beat()
                 if view is not None and view.is_wanted_elsewhere and await self._leave(view):

@@ -11,7 +11,7 @@ import anyio
 from hotdesk.desks import Claim
 from hotdesk.errors import NotAllowed, NotFound, Rejected, Unavailable
 from hotdesk.lifecycle import HEARTBEAT
-from hotdesk.ports import Backend, Clock, Runner, WorkerCard
+from hotdesk.ports import Backend, Clock, Protection, Runner, Unprotected, WorkerCard
 from hotdesk.session import FAREWELL, RETRY_FIRST, RETRY_MAX, Session, WorkerLimits
 
 
@@ -26,9 +26,12 @@ class Worker:
         clock: Clock,
         limits: WorkerLimits | None = None,
         *,
+        protection: Protection | None = None,
         on_stuck: Callable[[], None] = lambda: None,
     ) -> None:
         """Work as *card* says; nothing is claimed before ``run``.
+
+        *protection* is asked for while a job runs.
 
         ``on_stuck`` is called when an attempt goes on although it was cancelled long
         ago. Its desk is no longer kept; only the end of the process ends the attempt.
@@ -38,6 +41,7 @@ class Worker:
         self._runner = runner
         self._clock = clock
         self._limits = limits or WorkerLimits()
+        self._protection = protection or Unprotected()
         self._on_stuck = on_stuck
         self._is_draining = False
         self._session: Session | None = None
@@ -45,8 +49,9 @@ class Worker:
     async def run(self) -> None:
         """Register, serve desk after desk, and deregister.
 
-        Returns once the worker was drained. Cancelling it ends the running attempt
-        at once; its job is handed over again by whoever claims the desk next.
+        Returns once the worker was drained, or had no desk for its ``idle_exit``. Cancelling
+        it ends the running attempt at once; its job is handed over again by whoever claims
+        the desk next.
         """
         await self._backend.register(self._card, now=self._clock.now())
         try:
@@ -68,7 +73,8 @@ class Worker:
 
     async def _serve_desks(self) -> None:
         pause = RETRY_FIRST
-        while not self._is_draining:
+        idle_since = self._clock.monotonic()
+        while not (self._is_draining or self._has_idled(idle_since)):
             now, mark = self._clock.now(), self._clock.monotonic()
             try:
                 claim = await self._claim(now)
@@ -87,6 +93,7 @@ class Worker:
                     runner=self._runner,
                     clock=self._clock,
                     limits=self._limits,
+                    protection=self._protection,
                     on_stuck=self._on_stuck,
                 )
                 if self._is_draining:
@@ -94,13 +101,21 @@ class Worker:
                     self._session.drain()
                 await self._session.serve()
                 self._session = None
+                idle_since = self._clock.monotonic()
+
+    def _has_idled(self, since: float) -> bool:
+        # Whatever was announced meanwhile finds another worker, as after a drain.
+        idle_exit = self._limits.idle_exit
+        return (
+            idle_exit is not None and self._clock.monotonic() - since >= idle_exit.total_seconds()
+        )
 
     async def _claim(self, now: datetime) -> Claim | None:
         try:
             return await self._backend.claim(
                 self._card.id,
                 # A free worker is heard of this often, however long its lease is.
-                wait=min(self._limits.heartbeat, HEARTBEAT),
+                wait=min(self._limits.heartbeat, HEARTBEAT, self._limits.idle_exit or HEARTBEAT),
                 lease=self._limits.lease,
                 now=now,
             )

@@ -33,6 +33,8 @@ async def handle(job, context):
     if job.instruction == "long":
         await context.interrupted.wait()
         return None
+    if job.instruction == "nap":
+        await anyio.sleep(2)
     return f"done: {job.instruction}"
 """
 

@@ -12,6 +12,7 @@ from anyio import to_thread
 from hotdesk.client import Client
 from tests.cli.conftest import Run, Serve
 from tests.cli.program import Program
+from tests.ecs import ecs_agent
 
 Send = Callable[..., str]
 Start = Callable[..., Program]
@@ -223,3 +224,74 @@ def test_a_process_that_is_no_worker_of_the_command_line_is_never_killed(
     serve(handle)
 
     assert answers == [4]
+
+
+def test_a_worker_ends_after_its_time_without_a_desk(start: Start, run: Run) -> None:
+    worker = start(
+        "worker", "run", "--handler", "tasks:handle", HOTDESK_WORKER__IDLE_EXIT_SECONDS="1"
+    )
+
+    code, _, _ = worker.finish()
+
+    assert code == 0
+    assert run("worker", "list", "--json").records == []
+
+
+def test_a_worker_in_a_pool_leaves_when_to_end_to_its_parent(start: Start, run: Run) -> None:
+    pool = start(
+        "worker",
+        "run",
+        "--handler",
+        "tasks:handle",
+        "--workers",
+        "2",
+        HOTDESK_WORKER__IDLE_EXIT_SECONDS="1",
+        HOTDESK_WORKER__LINGER_SECONDS="2",
+    )
+    pool.until("with 2 workers")
+    start("send", "--desk", "a/b", "-m", "x", "--wait").finish()
+    before = {worker["worker"] for worker in run("worker", "list", "--json").records}
+    # It takes longer than an idle worker would stay.
+    start("send", "--desk", "c/d", "-m", "nap", "--wait").finish()
+
+    after = {worker["worker"] for worker in run("worker", "list", "--json").records}
+
+    assert after == before
+
+
+def test_a_worker_learns_its_desk_from_the_environment(start: Start, run: Run) -> None:
+    worker = start("worker", "run", "--handler", "tasks:handle", HOTDESK_DESK="a/b")
+    worker.until("serving")
+    start("send", "--desk", "a/b", "-m", "x", "--wait").finish()
+    start("send", "--desk", "c/d", "-m", "x").finish()
+
+    (status,) = run("worker", "list", "--json").records
+    waiting = run("desk", "list", "--waiting", "--json").records
+
+    assert status["pinned"] == "a/b"
+    assert [desk["desk"] for desk in waiting] == ["c/d"]
+
+
+def test_a_worker_is_protected_on_ecs_while_it_runs_a_job(start: Start) -> None:
+    with ecs_agent() as agent:
+        worker = start("worker", "run", "--handler", "tasks:handle", ECS_AGENT_URI=agent.url)
+        worker.until("serving")
+        start("send", "--desk", "a/b", "-m", "long", "--id", "j1", "--wait").until("is running")
+
+        begun = agent.wait()
+        worker.signal(signal.SIGTERM).finish()
+        ended = agent.wait()
+
+    assert begun["ProtectionEnabled"]
+    assert ended == {"ProtectionEnabled": False}
+
+
+def test_an_agent_of_ecs_that_fails_changes_nothing_for_a_job(start: Start) -> None:
+    with ecs_agent() as agent:
+        agent.status, agent.answer = 500, b"broken"
+        worker = start("worker", "run", "--handler", "tasks:handle", ECS_AGENT_URI=agent.url)
+        worker.until("serving")
+
+        code, out, _ = start("send", "--desk", "a/b", "-m", "x", "--wait").finish()
+
+    assert (code, out) == (0, "done: x\n")

@@ -34,7 +34,10 @@ def serve_alone(
     config, output = loaded.config, invocation.output
 
     async def work() -> int:
-        async with open_worker(config, worker_id, pinned) as (worker, backend):
+        async with open_worker(config, worker_id, pinned, is_child=is_child, tell=output.note) as (
+            worker,
+            backend,
+        ):
             sweep = Sweep(
                 backend, SystemClock(), retention=config.limits.retention, on_error=output.note
             )

@@ -12,11 +12,13 @@ from hotdesk.cli.options import Group, pass_invocation
 from hotdesk.cli.records import worker_columns, worker_json
 from hotdesk.cli.serving import serve_alone, serve_together
 from hotdesk.cli.signals import end_with
+from hotdesk.config.environment import variables
 from hotdesk.desks import Desk, WorkerStatus
 from hotdesk.errors import NotAllowed, NotFound, Rejected
 from hotdesk.wiring.deployment import leaving_time
 
 WORKERS_MAX = 256
+DESK_VARIABLE = "HOTDESK_DESK"
 
 
 @click.group(cls=Group)
@@ -27,7 +29,7 @@ def worker() -> None:
 @worker.command()
 @click.option("--handler", metavar="MODULE:FUNCTION", help="Serve this Python function.")
 @click.option("--workers", type=click.IntRange(1, WORKERS_MAX), default=1, show_default=True)
-@click.option("--desk", metavar="PROJECT/USER", help="Serve this desk only.")
+@click.option("--desk", metavar="PROJECT/USER", help="Serve this desk only; or set HOTDESK_DESK.")
 @click.option("--id", "worker_id", help="The worker's name; a new one without it.")
 @click.option("--parent", type=int, hidden=True, help="End when this process ends.")
 @pass_invocation
@@ -47,6 +49,9 @@ def run(
     """
     if parent is not None:
         end_with(parent)
+    elif desk is None:
+        # A child is told by its parent, whose own desk this would be.
+        desk = variables().get(DESK_VARIABLE) or None
     pinned = None if desk is None else Desk.parse(desk)
     if workers == 1:
         return serve_alone(

@@ -20,8 +20,9 @@ PREFIX = "HOTDESK_"
 FILE = Path("hotdesk.toml")
 USER_FILE = Path(".config/hotdesk/config.toml")
 DEFAULT = "default"
-# What an agent finds in its environment; it may send instructions of its own.
-NO_SETTINGS = ("JOB_FILE", "RESULT_FILE")
+# What an agent finds in its environment (it may send instructions of its own), and the desk
+# that `hotdesk worker run` is for.
+NO_SETTINGS = ("JOB_FILE", "RESULT_FILE", "DESK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

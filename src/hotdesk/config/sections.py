@@ -105,6 +105,13 @@ class WorkerConfig(Section):
     grace_seconds: values.Whole = Field(
         30, ge=1, le=3600, description="How long an attempt may take to stop when interrupted."
     )
+    idle_exit_seconds: values.Whole | None = Field(
+        None,
+        ge=1,
+        le=WEEK,
+        description="A worker that is no part of a pool ends after so long without a desk.",
+        examples=[900],
+    )
     handler: values.Function | None = Field(
         None,
         description="Serve this Python function instead of projects.",
@@ -120,6 +127,9 @@ class WorkerConfig(Section):
             session_max=timedelta(seconds=self.session_max_seconds),
             job_time=timedelta(seconds=self.job_time_seconds),
             grace=timedelta(seconds=self.grace_seconds),
+            idle_exit=None
+            if self.idle_exit_seconds is None
+            else timedelta(seconds=self.idle_exit_seconds),
         )
 
 

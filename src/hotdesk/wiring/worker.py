@@ -1,15 +1,18 @@
 """Settings become a worker: its runner, its limits, its backend."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
+from hotdesk.backends.aws.protection import AGENT_VARIABLE, TaskProtection
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config
+from hotdesk.config.environment import variables
 from hotdesk.desks import Desk
 from hotdesk.errors import ConfigError
-from hotdesk.ports import Backend, Runner, WorkerCard
+from hotdesk.ports import Backend, Protection, Runner, Unprotected, WorkerCard
 from hotdesk.runners.function import FunctionRunner
 from hotdesk.wiring.agents import confinement_of, open_agents
 from hotdesk.wiring.connection import client_of, open_backend
@@ -55,25 +58,56 @@ def open_runner(config: Config) -> Iterator[Runner]:
 
 @asynccontextmanager
 async def open_worker(
-    config: Config, worker_id: str | None, pinned: Desk | None
+    config: Config,
+    worker_id: str | None,
+    pinned: Desk | None,
+    *,
+    is_child: bool,
+    tell: Callable[[str], None],
 ) -> AsyncIterator[tuple[Worker, Backend]]:
     """Open the backend and make a worker on it; nothing is claimed before it runs.
+
+    When a child leaves is its parent's business, and so is the machine that both run on.
+    ``tell`` is told, in a sentence, of what went wrong but ends nothing.
 
     Raises:
         ConfigError: There is nothing to serve, or it cannot be used here.
     """
+    limits = config.worker.limits
+    if is_child:
+        limits = replace(limits, idle_exit=None)
     with open_runner(config) as runner:
         backend = open_backend(config.backend, limits=config.limits.limits)
         try:
             card = WorkerCard(
                 id=worker_id or client_of(backend).new_id(), pid=os.getpid(), pinned=pinned
             )
-            worker = Worker(
-                card, backend, runner, SystemClock(), config.worker.limits, on_stuck=end_process
-            )
-            yield worker, backend
+            async with _protected(is_child=is_child, tell=tell) as protection:
+                worker = Worker(
+                    card,
+                    backend,
+                    runner,
+                    SystemClock(),
+                    limits,
+                    protection=protection,
+                    on_stuck=end_process,
+                )
+                yield worker, backend
         finally:
             await backend.close()
+
+
+@asynccontextmanager
+async def _protected(
+    *, is_child: bool, tell: Callable[[str], None]
+) -> AsyncIterator[Protection]:
+    """What protects the machine of this process, if it is one that may be taken away."""
+    agent = variables().get(AGENT_VARIABLE)
+    if agent is None or is_child:
+        yield Unprotected()
+        return
+    async with TaskProtection(agent, SystemClock(), tell=tell).kept() as protection:
+        yield protection
 
 
 def end_process() -> NoReturn:
