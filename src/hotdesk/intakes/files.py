@@ -8,21 +8,45 @@ import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from anyio import to_thread
+
+from hotdesk.intakes.mailroom import Kept
 from hotdesk.mail.letter import Attachment
 
 
 class MailFiles:
-    """The files of the intakes of one process, below one folder."""
+    """``MailStore`` of the intakes of one process, below one folder."""
 
     def __init__(self, folder: Path) -> None:
         """Keep the files below *folder*, which is made when it is needed."""
         self._folder = folder.absolute()
         self._held: Counter[Path] = Counter()
+
+    @asynccontextmanager
+    async def keep(
+        self, raw: bytes, attachments: Sequence[Attachment], *, now: datetime
+    ) -> AsyncIterator[Kept]:
+        """Make a mail durable; remove it again if nobody needs it at the end.
+
+        Raises:
+            OSError: The disk is full or cannot be written.
+        """
+        contents = await to_thread.run_sync(self.contents, raw, attachments)
+        with self.hold(contents):
+            written = await to_thread.run_sync(partial(self.write, contents, now=now))
+            mail, *files = map(str, contents)
+            kept = Kept(raw=mail, attachments=tuple(files))
+            try:
+                yield kept
+            finally:
+                if not kept.is_needed:
+                    self.remove(written)
 
     def contents(self, raw: bytes, attachments: Iterable[Attachment]) -> dict[Path, bytes]:
         """Return what is to be written where: the mail first, then its attachments.

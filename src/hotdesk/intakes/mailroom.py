@@ -1,13 +1,16 @@
 """What happens to a mail, whichever way it arrived: check, store, submit one job for each desk.
 
-A mail is durable, as files and as jobs, or it is refused with a reason, or the sender is
+A mail is durable, in its store and as jobs, or it is refused with a reason, or the sender is
 asked to try again and nothing is kept. The same mail delivered twice is one job.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from pathlib import Path
+from typing import Protocol
 
 from anyio import to_thread
 
@@ -15,15 +18,41 @@ from hotdesk.client import Client
 from hotdesk.desks import NewJob, Origin
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.events import Event, MailIgnored, MailRefused
-from hotdesk.intakes.files import MailFiles
 from hotdesk.mail.address import Recipient, parse_recipient
-from hotdesk.mail.letter import Letter
+from hotdesk.mail.letter import Attachment, Letter
 from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.rejection import MailRejected
 from hotdesk.mail.sender import AllowedSenders
 from hotdesk.mail.thread import thread_of_letter
 from hotdesk.ports import Clock, Records
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """Where a mail and its attachments are, for as long as jobs may refer to them.
+
+    Until ``is_needed`` is set nobody refers to them, and they may go again.
+    """
+
+    raw: str
+    attachments: tuple[str, ...]
+    is_needed: bool = False
+
+
+class MailStore(Protocol):
+    """Keeps mails and attachments, named by their content: a folder, or a bucket."""
+
+    def keep(
+        self, raw: bytes, attachments: Sequence[Attachment], *, now: datetime
+    ) -> AbstractAsyncContextManager[Kept]:
+        """Make a mail durable; what is not needed at the end is as if it had never come.
+
+        Raises:
+            Unavailable: It cannot be stored now. Nothing is kept.
+            OSError: It cannot be stored now. Nothing is kept.
+        """
+        ...
 
 
 class Mailroom:
@@ -34,7 +63,7 @@ class Mailroom:
         client: Client,
         records: Records,
         clock: Clock,
-        files: MailFiles,
+        store: MailStore,
         *,
         domain: str,
         key: bytes,
@@ -44,7 +73,7 @@ class Mailroom:
         self._client = client
         self._records = records
         self._clock = clock
-        self._files = files
+        self._store = store
         self._domain = domain
         self._key = key
         self._senders = senders
@@ -82,6 +111,12 @@ class Mailroom:
             OSError: It cannot be stored now. Nothing was kept.
         """
         letter = await to_thread.run_sync(partial(parse_mail, raw, return_path=return_path))
+        return await self.take_letter(letter, raw, recipients, is_whole=is_whole)
+
+    async def take_letter(
+        self, letter: Letter, raw: bytes, recipients: Sequence[Recipient], *, is_whole: bool
+    ) -> list[MailRejected | None]:
+        """Do the same with a mail that was read already: *letter* is what *raw* says."""
         if letter.is_automatic:
             await self._records.record(
                 [_ignored(letter, recipient) for recipient in recipients], now=self._clock.now()
@@ -107,28 +142,22 @@ class Mailroom:
             return
 
     async def _submit(self, raw: bytes, letter: Letter, recipients: Sequence[Recipient]) -> None:
-        contents = await to_thread.run_sync(self._files.contents, raw, letter.attachments)
-        write = partial(self._files.write, contents, now=self._clock.now())
-        with self._files.hold(contents):
-            written = await to_thread.run_sync(write)
-            is_kept = False
+        now = self._clock.now()
+        async with self._store.keep(raw, letter.attachments, now=now) as kept:
+            jobs = [await self._job(letter, each, kept) for each in recipients]
             try:
-                jobs = [await self._job(letter, each, list(contents)) for each in recipients]
                 # Two addresses of one desk give one id, and so one job.
                 await self._client.submit_many(jobs)
-                is_kept = True
             except Unavailable as error:
-                # If only the answer was lost, a job refers to the files already.
-                is_kept = error.committed is not False
+                # If only the answer was lost, a job refers to it already.
+                kept.is_needed = error.committed is not False
                 raise
             except Rejected as error:
                 raise MailRejected(str(error)) from error
-            finally:
-                if not is_kept:
-                    self._files.remove(written)
+            kept.is_needed = True
 
-    async def _job(self, letter: Letter, recipient: Recipient, files: Sequence[Path]) -> NewJob:
-        desk, (raw, *attachments) = recipient.desk, map(str, files)
+    async def _job(self, letter: Letter, recipient: Recipient, kept: Kept) -> NewJob:
+        desk = recipient.desk
         thread = await thread_of_letter(
             letter, recipient, thread_of_mail=self._records.thread_of_mail, key=self._key
         )
@@ -144,8 +173,8 @@ class Mailroom:
                 subject=letter.subject,
                 message_id=letter.message_id,
                 references=letter.references,
-                attachments=tuple(attachments),
-                raw=raw,
+                attachments=kept.attachments,
+                raw=kept.raw,
             ),
         )
 
