@@ -9,6 +9,7 @@ finds in it as they are (CVE-2024-6923).
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -17,7 +18,7 @@ from hotdesk.desks import Job, JobState
 from hotdesk.errors import Rejected
 from hotdesk.mail.characters import label, plain_text, storable
 from hotdesk.mail.headers import ENCODED_WORD_START, message_ids
-from hotdesk.mail.letter import DERIVED_ID_END
+from hotdesk.mail.letter import DERIVED_ID_END, Letter
 from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.robots import OWN_HEADER
 from hotdesk.ports import Answer
@@ -63,7 +64,7 @@ def build_answer(
         "From": f"Hotdesk <{address}>",
         "To": recipient.address,
         "Reply-To": reply_to,
-        "Subject": _encoded(_subject(origin.subject)),
+        "Subject": _subject(origin.subject),
         "Date": format_datetime(answer.created_at),
         "Message-ID": message_id,
     }
@@ -74,14 +75,40 @@ def build_answer(
         # The first one names the conversation, the last ones the place in it.
         behind = references[1:][1 - REFERENCES_MAX :]
         fields["References"] = _FOLD.join((references[0], *behind))
-    fields |= {
-        "Auto-Submitted": "auto-replied",
-        "X-Auto-Response-Suppress": "All",
-        OWN_HEADER: answer.job.id,
+    return _written(fields | {OWN_HEADER: answer.job.id}, _text(answer, preview))
+
+
+def build_refusal(
+    letter: Letter, refused: Mapping[str, str], *, domain: str, to: str, message_id: str
+) -> bytes:
+    """Build the mail that says why some recipients did not get *letter*, where nobody else can.
+
+    *refused* has the reason for each address. It goes *to* the return path, as a bounce
+    would, from an address that is a machine's.
+    """
+    fields = {
+        "From": f"Hotdesk <mailer-daemon@{domain}>",
+        "To": to,
+        "Subject": _subject(letter.subject),
+        "Date": format_datetime(letter.date) if letter.date else "",
+        "Message-ID": message_id,
+        "In-Reply-To": "".join(_ids(letter.message_id)),
+        OWN_HEADER: "none",
     }
+    lines = [
+        f"{label(address, length_max=SUBJECT_LENGTH_MAX)}: {reason}"
+        for address, reason in refused.items()
+    ]
+    text = "\n\n".join(["Your mail was not taken.", *lines])
+    return _written({name: value for name, value in fields.items() if value}, storable(f"{text}\n"))
+
+
+def _written(fields: Mapping[str, str], text: str) -> bytes:
     body = EmailMessage(policy=SMTP)
-    body.set_content(_text(answer, preview), cte="quoted-printable")
-    return b"".join(_field(name, value) for name, value in fields.items()) + bytes(body)
+    body.set_content(text, cte="quoted-printable")
+    automatic = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
+    written = (_field(name, value) for name, value in {**fields, **automatic}.items())
+    return b"".join(written) + bytes(body)
 
 
 def _field(name: str, value: str) -> bytes:
@@ -112,7 +139,7 @@ def _ids(*texts: str) -> tuple[str, ...]:
 
 def _subject(subject: str) -> str:
     shown = label(storable(subject), length_max=SUBJECT_LENGTH_MAX)
-    return f"Re: {_REPLY_MARKS.sub('', shown, count=1) or 'your instruction'}"
+    return _encoded(f"Re: {_REPLY_MARKS.sub('', shown, count=1) or 'your instruction'}")
 
 
 def _text(answer: Answer, preview: str) -> str:

@@ -1,14 +1,26 @@
 """Calls to AWS: in threads, each with a bound; no ``botocore`` error leaves this module."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    LoginError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 
+from hotdesk.backends.aws.names import Names
 from hotdesk.errors import StoreError, Unavailable
 
 # Together with the retries well inside a third of the lease (30 s). A long poll adds its span.
@@ -19,14 +31,35 @@ LONG_POLL_SECONDS_MAX = 20  # SQS ReceiveMessage: WaitTimeSeconds, 0 to 20.
 # Each waiting worker occupies a thread for its long poll.
 THREADS_MAX = 64
 
+_RIGHTS = "the rights of these credentials do not allow it; see whose they are: hotdesk doctor"
+_INVALID = "the credentials are not valid; log in again, or see whose they are: hotdesk doctor"
+_EXPIRED = "the credentials have expired; log in again"
+_NO_STACK = "the stack does not exist there, or is half made; make it: hotdesk aws deploy"
+_CLOCK = "the clock of this machine is wrong; set it"
 _WRONG_SET_UP = {
-    "AccessDeniedException": "its rights do not allow this call",
-    "AccessDenied": "its rights do not allow this call",
-    "UnrecognizedClientException": "the credentials are not valid",
-    "InvalidClientTokenId": "the credentials are not valid",
-    "ExpiredTokenException": "the credentials have expired",
-    "ResourceNotFoundException": "the stack does not exist there, or is half made",
+    "AccessDeniedException": _RIGHTS,
+    "AccessDenied": _RIGHTS,
+    "UnrecognizedClientException": _INVALID,
+    "InvalidClientTokenId": _INVALID,
+    "InvalidAccessKeyId": _INVALID,
+    "InvalidSignatureException": _INVALID,
+    "SignatureDoesNotMatch": _INVALID,
+    "ExpiredTokenException": _EXPIRED,
+    "ExpiredToken": _EXPIRED,
+    "RequestExpired": _CLOCK,
+    "RequestTimeTooSkewed": _CLOCK,
+    "ResourceNotFoundException": _NO_STACK,
+    "NoSuchBucket": _NO_STACK,
 }
+_NO_CREDENTIALS = (
+    ConfigParseError,
+    LoginError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 
 
 class Refused(Exception):
@@ -49,6 +82,16 @@ _REFUSALS = {
     "InvalidParameterValue",
     "MessageNotInflight",
     "AWS.SimpleQueueService.MessageNotInflight",
+    "ExecutionAlreadyExists",
+    "ExecutionDoesNotExist",
+    "InvalidToken",
+    "TaskDoesNotExist",
+    "TaskTimedOut",
+    "304",
+    "404",  # S3, HeadObject: an answer without a body has no other code.
+    "NoSuchKey",
+    "BadRequestException",
+    "MessageRejected",
 }
 
 
@@ -62,31 +105,60 @@ class Calls:
         endpoint: str | None = None,
         session: boto3.session.Session | None = None,
     ) -> None:
-        """Talk to *region*, or to the emulator at *endpoint*, with the credentials of *session*."""
-        session = session or boto3.session.Session()
+        """Talk to *region*, or to the emulator at *endpoint*, with the credentials of *session*.
+
+        Raises:
+            StoreError: The configuration of AWS on this machine cannot be used.
+        """
+        try:
+            session = session or boto3.session.Session()
+            # What is wrong with a profile is found with the first client.
+            session.get_credentials()
+        except _NO_CREDENTIALS as error:
+            raise _no_credentials(error) from error
         self._limiter = anyio.CapacityLimiter(THREADS_MAX)
-        self._clients = {
-            name: session.client(name, region_name=region, endpoint_url=endpoint, config=config)
-            for name, config in (
-                ("dynamodb", _config(READ_SECONDS, TRIES_MAX)),
-                ("sqs", _config(READ_SECONDS, TRIES_MAX)),
-            )
-        }
+        # Each reads a long description of its service, so it is made when it is first used.
+        self._make = partial(session.client, region_name=region, endpoint_url=endpoint)
+        self._clients: dict[str, Any] = {}
+        self._region = region
+        self._account = ""
         # A long poll is not repeated below us: whoever waits calls again.
-        self._polling = session.client(
-            "sqs",
-            region_name=region,
-            endpoint_url=endpoint,
-            config=_config(LONG_POLL_SECONDS_MAX + READ_SECONDS, 1),
-        )
+        self._polling = self._make("sqs", config=_config(LONG_POLL_SECONDS_MAX + READ_SECONDS, 1))
 
     async def dynamodb(self, operation: str, **arguments: object) -> dict[str, Any]:
-        """Call DynamoDB and wait for the answer, also when cancelled: it may be a write."""
-        return await self._run(self._clients["dynamodb"], operation, arguments)
+        """Call DynamoDB."""
+        return await self.call("dynamodb", operation, arguments)
 
     async def sqs(self, operation: str, **arguments: object) -> dict[str, Any]:
-        """Call SQS and wait for the answer, also when cancelled."""
-        return await self._run(self._clients["sqs"], operation, arguments)
+        """Call SQS."""
+        return await self.call("sqs", operation, arguments)
+
+    async def states(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """Call Step Functions."""
+        return await self.call("stepfunctions", operation, arguments)
+
+    async def call(
+        self, service: str, operation: str, arguments: Mapping[str, object]
+    ) -> dict[str, Any]:
+        """Call a service and wait for the answer, also when cancelled: it may be a write.
+
+        A body in it was read, as ``bytes``.
+
+        Raises:
+            Refused: A condition does not hold, or what is named is not there.
+            StoreError: The credentials, their rights or the stack are not as they must be.
+            Unavailable: There was no answer, or AWS could not do it now.
+        """
+        if service not in self._clients:
+            self._clients[service] = self._make(service, config=_config(READ_SECONDS, TRIES_MAX))
+        return await self._run(self._clients[service], operation, arguments)
+
+    async def names(self, stack: str) -> Names:
+        """What the resources of *stack* are called; asks for the account, once."""
+        if not self._account:
+            answer = await self.call("sts", "get_caller_identity", {})
+            self._account = str(answer["Account"])
+        return Names(stack=stack, region=self._region, account=self._account)
 
     async def poll(self, **arguments: object) -> list[dict[str, Any]]:
         """Receive messages by a long poll, which may be abandoned.
@@ -114,7 +186,7 @@ class Calls:
     ) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = await anyio.to_thread.run_sync(
-                partial(getattr(client, operation), **arguments),
+                partial(_answer, client, operation, arguments),
                 abandon_on_cancel=is_abandoned_when_cancelled,
                 limiter=self._limiter,
             )
@@ -125,12 +197,35 @@ class Calls:
             if code in _WRONG_SET_UP:
                 raise StoreError(f"AWS refused {operation}: {_WRONG_SET_UP[code]}") from error
             raise Unavailable(f"AWS did not do {operation}: {code}", committed=None) from error
+        except _NO_CREDENTIALS as error:
+            raise _no_credentials(error) from error
         except BotoCoreError as error:
             # Its text may name an address, never a secret; its class says enough.
             raise Unavailable(
-                f"AWS did not answer {operation}: {type(error).__name__}", committed=None
+                f"AWS did not answer {operation}: {type(error).__name__}; see: hotdesk doctor",
+                committed=None,
             ) from error
         return answer
+
+
+def _no_credentials(error: BotoCoreError) -> StoreError:
+    return StoreError(
+        f"no credentials for AWS ({type(error).__name__}): log in, set AWS_PROFILE, or give this "
+        "machine a role"
+    )
+
+
+def _answer(
+    client: Any,  # noqa: ANN401 - boto3 makes its clients at run time.
+    operation: str,
+    arguments: Mapping[str, object],
+) -> dict[str, Any]:
+    answer: dict[str, Any] = getattr(client, operation)(**arguments)
+    if "Body" in answer:
+        # Where it may be waited for.
+        with closing(answer["Body"]) as body:
+            answer["Body"] = body.read()
+    return answer
 
 
 def _config(read_seconds: float, tries: int) -> Config:
