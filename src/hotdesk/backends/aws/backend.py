@@ -267,7 +267,7 @@ class AwsBackend(AwsRecords):
         waiting = await sweeping.wake_waiting(self._table, self._queues, self._limits, now)
         removed = 0
         if retention is not None:
-            removed = await sweeping.remove_old(self._table, retention, now)
+            removed = await sweeping.remove_old(self._table, self._history, retention, now)
         return SweepReport(lapsed_owners=lapsed, jobs_removed=removed, desks_waiting=waiting)
 
     async def close(self) -> None:

@@ -17,11 +17,12 @@ import anyio
 
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.desk import DeskRecord, key_of
+from hotdesk.backends.aws.history import give_up_cursors, take_cursors
 from hotdesk.backends.aws.rows import StoredJob, event_item, job_item, job_key, stored_job
 from hotdesk.backends.aws.table import ACTIONS_MAX, Table
 from hotdesk.backends.aws.values import Item, Value, stamp
 from hotdesk.desks import Claim, Delivery, Desk
-from hotdesk.errors import ClaimLost, NotFound, Unavailable
+from hotdesk.errors import ClaimLost, NotFound, StoreError, Unavailable
 from hotdesk.events import Event
 
 T = TypeVar("T")
@@ -31,7 +32,6 @@ Effect = Callable[[], Awaitable[None]]
 TRIES_MAX = 20
 PAUSE_SECONDS = 0.02
 EFFECTS_SECONDS_MAX = 15
-COUNTER = ("counter", "events")
 
 
 class Change:
@@ -182,7 +182,12 @@ class Change:
         if not actions:
             return
         assert len(actions) <= ACTIONS_MAX, "a change is bounded"
-        await self.table.transact(actions, secrets.token_hex(16))
+        try:
+            await self.table.transact(actions, secrets.token_hex(16))
+        except (Refused, StoreError):
+            if self._events:
+                await give_up_cursors(self.table, first, len(self._events), self.now)
+            raise
 
     def _desk_actions(self, first: int) -> list[dict[str, object]]:
         made = []
@@ -209,17 +214,6 @@ class Change:
                 item = job_item(replace(new, listed=cursor))
                 made.append(self.table.put_action(item, "attribute_not_exists(pk)"))
         return made
-
-
-async def take_cursors(table: Table, number: int) -> int:
-    """Take *number* cursors that nobody else is given; return the first.
-
-    One that is taken for a change that is not committed stays unused.
-    """
-    item = await table.update(COUNTER, "ADD #last :number", number=number)
-    last = item["last"]
-    assert isinstance(last, int)
-    return last - number + 1
 
 
 async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:

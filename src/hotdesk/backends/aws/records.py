@@ -1,7 +1,7 @@
 """What people look at, and what is kept beside the desks, in the same table."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +11,10 @@ from hotdesk.backends.aws import submitting, waking
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, OWNED, DeskRecord, key_of
+from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.rows import (
     DUE,
-    EVENTS,
+    StoredJob,
     interrupted_of,
     job_key,
     stored_event,
@@ -21,8 +22,8 @@ from hotdesk.backends.aws.rows import (
     worker_status,
 )
 from hotdesk.backends.aws.running import owed_jobs
-from hotdesk.backends.aws.table import Table
-from hotdesk.backends.aws.values import instant_of, serial, stamp
+from hotdesk.backends.aws.table import Key, Table
+from hotdesk.backends.aws.values import Item, instant_of, serial, stamp
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
 from hotdesk.errors import NotFound, Rejected, Unavailable
 from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
@@ -31,7 +32,10 @@ from hotdesk.ports import Answer, Clock, LogChunk, ThreadView
 # More digits than any cursor has.
 CURSOR_DIGITS_MAX = 18
 LOOK_SECONDS = 1
-THREAD_JOBS_MAX = 10_000
+# Jobs of a desk that are looked through for some of them: at 200 bytes, two pages of an index.
+DESK_JOBS_MAX = 10_000
+# The same without a desk: of each state.
+ANYWHERE_JOBS_MAX = 1_000
 RECORD_MAX = 50
 LOG_TRIES_MAX = 10
 
@@ -43,6 +47,7 @@ class AwsRecords:
         """Read and write *table*."""
         self._table = table
         self._clock = clock
+        self._history = History(table, clock)
 
     async def job(self, job_id: str) -> Job:
         """One job as it stands."""
@@ -61,38 +66,37 @@ class AwsRecords:
     ) -> list[Job]:
         """Jobs, newest first."""
         if desk is None:
-            states = [state] if state else [*JobState]
-            newest = [
-                item
-                for each in states
-                async for item in self._table.query(
-                    f"job {each.value}", index="by_state", limit=limit, is_backward=True
-                )
-            ]
-            newest = heapq.nlargest(limit, newest, key=lambda item: str(item["listed"]))
-            keys = [(str(item["pk"]), str(item["sk"])) for item in newest]
-            items = await self._table.get_all(keys)
-            return [stored_job(items[key]).job for key in keys if key in items]
-        is_chosen = thread is not None or state is not None
-        found = await self._table.found(
-            f"jobs of {desk.key}",
-            index="by_group",
-            limit=THREAD_JOBS_MAX if is_chosen else limit,
-            is_backward=True,
-        )
-        jobs = [stored_job(item).job for item in found]
-        return [job for job in jobs if thread in (None, job.thread) and state in (None, job.state)][
-            :limit
-        ]
+            rows = await self._newest_anywhere([state] if state else [*JobState], limit)
+            return await self._jobs([_key_of(row) for row in rows])
+        if state in (JobState.QUEUED, JobState.RUNNING):
+            record = await self._record(desk)
+            pending = [*record.pending] if record else []
+            stored = await self._stored([job_key(each) for each in pending])
+            stored.sort(key=lambda each: each.listed, reverse=True)
+            newest = [each.job for each in stored]
+            return [job for job in newest if _is_chosen(job, thread, state)][:limit]
+        found: list[Job] = []
+        keys: list[Key] = []
+        is_filtered = thread is not None or state is not None
+        looked_at = DESK_JOBS_MAX if is_filtered else limit
+        async for row in self._newest(desk, looked_at):
+            if thread in (None, row["thread"]):
+                keys.append(_key_of(row))
+            if len(keys) == limit:
+                found += await self._jobs(keys)
+                found = [job for job in found if _is_chosen(job, thread, state)]
+                keys = []
+            if len(found) >= limit:
+                return found[:limit]
+        found += await self._jobs(keys)
+        return [job for job in found if _is_chosen(job, thread, state)][:limit]
 
     async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
         """The pending jobs of a desk in the order of their hand-over, the running one first."""
         record = await self._record(desk)
         if record is None:
             return []
-        keys = [job_key(each.entry.job_id) for each in record.in_order()[:limit]]
-        items = await self._table.get_all(keys)
-        return [stored_job(items[key]).job for key in keys if key in items]
+        return await self._jobs([job_key(each.entry.job_id) for each in record.in_order()[:limit]])
 
     async def position(self, job: Job) -> int:
         """How many jobs of its desk are handed over before this pending one; 0 is next."""
@@ -136,18 +140,31 @@ class AwsRecords:
         return sorted(statuses, key=lambda each: (each.started_at, each.id))
 
     async def threads(self, *, desk: Desk | None = None, limit: int = 100) -> list[ThreadView]:
-        """Conversations, the latest first, among the newest jobs."""
-        views: dict[tuple[Desk, str], ThreadView] = {}
-        for job in await self.jobs(desk=desk, limit=THREAD_JOBS_MAX):
-            seen = views.get((job.desk, job.thread))
-            views[job.desk, job.thread] = ThreadView(
+        """Conversations, the latest first, among the newest jobs.
+
+        Those are 10,000 of *desk*, or 1,000 of every state.
+        """
+        if desk is not None:
+            rows = [row async for row in self._newest(desk, DESK_JOBS_MAX)]
+        else:
+            rows = await self._newest_anywhere([*JobState], ANYWHERE_JOBS_MAX)
+        talks: dict[tuple[str, str], list[Item]] = {}
+        for row in rows:
+            talks.setdefault((str(row["desk"]), str(row["thread"])), []).append(row)
+        latest = [*talks.values()][:limit]
+        stored = await self._stored([_key_of(talk[0]) for talk in latest])
+        last = {job_key(each.job.id): each.job for each in stored}
+        return [
+            ThreadView(
                 desk=job.desk,
                 thread=job.thread,
-                jobs=seen.jobs + 1 if seen else 1,
-                last_job=seen.last_job if seen else job.id,
-                last_at=seen.last_at if seen else job.submitted_at,
+                jobs=len(talk),
+                last_job=job.id,
+                last_at=job.submitted_at,
             )
-        return list(views.values())[:limit]
+            for talk in latest
+            if (job := last.get(_key_of(talk[0]))) is not None
+        ]
 
     async def interrupted(self, desk: Desk, thread: str) -> list[Interrupted]:
         """What the next job of the thread will be handed, oldest first."""
@@ -213,28 +230,27 @@ class AwsRecords:
         self, *, after: str = "", job_id: str | None = None, limit: int = 1000
     ) -> list[StoredEvent]:
         """Events behind the cursor *after*, oldest first; those of one job on demand."""
-        behind = serial(_cursor(after))
+        cursor = _cursor(after)
         if job_id is None:
-            found = [item async for item in self._table.query(EVENTS, after=behind, limit=limit)]
-        elif job_id:
-            found = await self._table.found(
-                f"events of {job_id}", index="by_group", after=behind, limit=limit
-            )
-        else:
-            found = []
-        return [stored_event(item) for item in found]
+            return await self._history.after(cursor, limit=limit)
+        if not job_id:
+            return []
+        items = await self._table.found(
+            f"events of {job_id}", index="by_group", after=serial(cursor), limit=limit
+        )
+        return [stored_event(item) for item in items]
 
     async def latest_cursor(self) -> str:
         """The cursor of the newest event."""
-        return str(await self._latest())
+        return str(await self._history.latest())
 
     async def changed(self, seen: int | None, *, wait: timedelta) -> int:
         """Wait until something was reported after the mark *seen*, at most *wait*."""
-        mark = await self._latest()
+        mark = await self._history.mark()
         with anyio.move_on_after(wait.total_seconds()):
             while mark == seen:
                 await anyio.sleep(LOOK_SECONDS)
-                mark = await self._latest()
+                mark = await self._history.mark()
         return mark
 
     async def thread_of_mail(self, message_id: str, desk: Desk) -> str | None:
@@ -254,15 +270,20 @@ class AwsRecords:
             rows = [item async for item in self._table.query(f"job {job_id}", after="answer ")]
         # What the index names may have been sent, or be held, since.
         rows = [r for r in rows if r.get("time_kind") == DUE and str(r["time"]) <= stamp(now)]
+        rows = rows[:limit]
+        stored = await self._stored([job_key(row["job"]) for row in rows])
+        jobs = {each.job.id: each.job for each in stored}
         return [
             Answer(
-                job=await self.job(row["job"]),
+                job=jobs[row["job"]],
                 number=row["number"],
                 state=JobState(row["state"]),
                 created_at=instant_of(row["created_at"]),
                 tries=row["tries"],
             )
-            for row in rows[:limit]
+            for row in rows
+            # Whoever removed the job may not have come to remove its answers.
+            if row["job"] in jobs
         ]
 
     async def hold_answer(self, answer: Answer, *, until: datetime, now: datetime) -> bool:
@@ -327,10 +348,35 @@ class AwsRecords:
         item = await self._table.get(key_of(desk))
         return None if item is None else DeskRecord.from_item(item)
 
-    async def _latest(self) -> int:
-        async for item in self._table.query(EVENTS, limit=1, is_backward=True):
-            return int(str(item["sk"]))
-        return 0
+    async def _newest_anywhere(self, states: Sequence[JobState], limit: int) -> list[Item]:
+        """What the index says of the newest jobs in *states*."""
+        rows: dict[Key, Item] = {}
+        for state in states:
+            partition = f"job {state.value}"
+            found = self._table.query(partition, index="by_state", limit=limit, is_backward=True)
+            rows |= {_key_of(row): row async for row in found}
+        return heapq.nlargest(limit, rows.values(), key=lambda row: str(row["listed"]))
+
+    def _newest(self, desk: Desk, limit: int) -> AsyncIterator[Item]:
+        """What the index says of the newest jobs of a desk."""
+        group = f"jobs of {desk.key}"
+        return self._table.query(group, index="by_group", limit=limit, is_backward=True)
+
+    async def _jobs(self, keys: Sequence[Key]) -> list[Job]:
+        return [each.job for each in await self._stored(keys)]
+
+    async def _stored(self, keys: Sequence[Key]) -> list[StoredJob]:
+        """Those of the jobs that are there, in the order of *keys*."""
+        items = await self._table.get_all(keys)
+        return [stored_job(items[key]) for key in keys if key in items]
+
+
+def _key_of(row: Item) -> Key:
+    return str(row["pk"]), str(row["sk"])
+
+
+def _is_chosen(job: Job, thread: str | None, state: JobState | None) -> bool:
+    return thread in (None, job.thread) and state in (None, job.state)
 
 
 def _answer_key(answer: Answer) -> tuple[str, str]:

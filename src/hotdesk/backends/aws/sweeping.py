@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from hotdesk.backends.aws import asking, waking
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, KEPT, OWNED, DeskRecord
+from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.queues import Queues
-from hotdesk.backends.aws.rows import DUE, ENDED, EVENTS, MAIL, stored_job
+from hotdesk.backends.aws.rows import DUE, ENDED, MAIL, stored_job
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
 from hotdesk.desks import Desk, JobState
@@ -41,7 +42,7 @@ async def _wake(change: Change, queues: Queues, key: Desk, latest: datetime) -> 
         waking.ask(change, queues, desk)
 
 
-async def remove_old(table: Table, retention: timedelta, now: datetime) -> int:
+async def remove_old(table: Table, history: History, retention: timedelta, now: datetime) -> int:
     """Remove what ended longer than *retention* ago, a batch; count the jobs.
 
     Dead letters stay until a person has decided, interrupted jobs until their thread has
@@ -54,7 +55,7 @@ async def remove_old(table: Table, retention: timedelta, now: datetime) -> int:
         if await change(table, now, lambda tx, job_id=job_id: _remove(tx, job_id, before)):
             await asking.forget_rest(table, job_id)
             removed += 1
-    await _remove_events(table, before)
+    await history.remove(before)
     for item in await table.found(MAIL, index="by_time", until=before, limit=BATCH):
         await table.delete((str(item["pk"]), str(item["sk"])))
     if removed:
@@ -82,12 +83,3 @@ async def _remove(change: Change, job_id: str, before: str) -> bool:
     change.write_desk(desk)
     change.forget_job(job_id)
     return True
-
-
-async def _remove_events(table: Table, before: str) -> None:
-    """Remove the oldest events; the newest stays."""
-    old = [item async for item in table.query(EVENTS, limit=10 * BATCH + 1)]
-    for item in old[:-1]:
-        if str(item["at"]) > before:
-            return
-        await table.delete((EVENTS, str(item["sk"])))

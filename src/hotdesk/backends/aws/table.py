@@ -6,6 +6,8 @@ pair of keys of an index, and is in that index only while it has them.
 
 from collections.abc import AsyncIterator, Sequence
 
+import anyio
+
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.values import Item, Value, decode_item, encode, encode_item
 from hotdesk.errors import Unavailable
@@ -18,11 +20,15 @@ INDEXES = {
     # Jobs by their state.
     "by_state": ("state_kind", "listed"),
 }
+# What an index holds beside its keys, so that a conversation is found without its jobs.
+PROJECTED = {"by_group": ["desk", "thread"], "by_state": ["desk", "thread"]}
 # DynamoDB TransactWriteItems: up to 100 actions.
 ACTIONS_MAX = 100
 PAGES_MAX = 1000
-_BATCH_MAX = 100  # DynamoDB BatchGetItem: up to 100 items.
+_READ_MAX = 100  # DynamoDB BatchGetItem: up to 100 items.
+_WRITE_MAX = 25  # DynamoDB BatchWriteItem: up to 25 items.
 _BATCH_TRIES_MAX = 10
+_BATCH_PAUSE_SECONDS = 0.05
 
 
 def definition(name: str) -> dict[str, object]:
@@ -39,7 +45,7 @@ def definition(name: str) -> dict[str, object]:
             {
                 "IndexName": index,
                 "KeySchema": _schema(pair),
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "Projection": _projection(index),
             }
             for index, pair in INDEXES.items()
         ],
@@ -51,6 +57,12 @@ def _schema(pair: tuple[str, str]) -> list[dict[str, str]]:
         {"AttributeName": name, "KeyType": kind}
         for name, kind in zip(pair, ("HASH", "RANGE"), strict=True)
     ]
+
+
+def _projection(index: str) -> dict[str, object]:
+    if index in PROJECTED:
+        return {"ProjectionType": "INCLUDE", "NonKeyAttributes": PROJECTED[index]}
+    return {"ProjectionType": "KEYS_ONLY"}
 
 
 Key = tuple[str, str]
@@ -74,9 +86,9 @@ class Table:
     async def get_all(self, keys: Sequence[Key]) -> dict[Key, Item]:
         """Those of *keys* that exist, as they stand."""
         found: dict[Key, Item] = {}
-        for start in range(0, len(keys), _BATCH_MAX):
-            left = [wire_key(key) for key in dict.fromkeys(keys[start : start + _BATCH_MAX])]
-            for _ in range(_BATCH_TRIES_MAX):
+        for start in range(0, len(keys), _READ_MAX):
+            left = [wire_key(key) for key in dict.fromkeys(keys[start : start + _READ_MAX])]
+            for attempt in range(_BATCH_TRIES_MAX):
                 answer = await self._calls.dynamodb(
                     "batch_get_item",
                     RequestItems={self.name: {"Keys": left, "ConsistentRead": True}},
@@ -87,9 +99,29 @@ class Table:
                 left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
                 if not left:
                     break
+                # More than 16 MB, which goes on at once, or throttled, which needs a pause.
+                await anyio.sleep(_BATCH_PAUSE_SECONDS * attempt)
             else:
                 raise Unavailable("DynamoDB left keys unread again and again")
         return found
+
+    async def delete_all(self, keys: Sequence[Key]) -> None:
+        """Remove those of *keys* that exist."""
+        for start in range(0, len(keys), _WRITE_MAX):
+            left = [
+                {"DeleteRequest": {"Key": wire_key(key)}}
+                for key in dict.fromkeys(keys[start : start + _WRITE_MAX])
+            ]
+            for attempt in range(_BATCH_TRIES_MAX):
+                answer = await self._calls.dynamodb(
+                    "batch_write_item", RequestItems={self.name: left}
+                )
+                left = answer.get("UnprocessedItems", {}).get(self.name, [])
+                if not left:
+                    break
+                await anyio.sleep(_BATCH_PAUSE_SECONDS * 2**attempt)
+            else:
+                raise Unavailable("DynamoDB left items in place again and again", committed=None)
 
     async def query(
         self,

@@ -36,14 +36,16 @@ def decode(wire: Mapping[str, object]) -> Value:
     match kind, value:
         case "NULL", _:
             return None
-        case ("BOOL", bool()) | ("S", str()):
-            return value
-        case "N", str():
-            return int(value)
-        case "L", list():
-            return [decode(each) for each in value]
-        case "M", dict():
-            return decode_item(value)
+        case "BOOL", bool(flag):
+            return flag
+        case "S", str(text):
+            return text
+        case "N", str(digits):
+            return int(digits)
+        case "L", list(several):
+            return [decode(each) for each in several]
+        case "M", dict(fields):
+            return decode_item(fields)
         case _:
             raise AssertionError(f"no item of ours holds a {kind}")
 
