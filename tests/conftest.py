@@ -23,7 +23,7 @@ pytest_plugins = ["tests.emulators.plugin"]
 
 ENVIRONMENT = os.environ  # noqa: TID251 - this is where it is cleaned for the tests
 
-SECONDS_MAX = {"long": 300, "model": 600}
+SECONDS_MAX = {"long": 300, "model": 600, "aws": 300, "emulated": 60}
 """Bounds of the tests that may take longer than the 20 s of the others."""
 
 

@@ -6,13 +6,23 @@ What is repaired is what AWS does otherwise and our tests rely on; the reason st
 each repair. What else moto cannot do is named in ``gaps.py``.
 """
 
+import copy
+import functools
 import sys
+from http import HTTPStatus
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
+from moto import backends
 from moto.core.config import default_user_config
+from moto.core.serialize import AttributePicker
+from moto.dynamodb import models as dynamodb_models
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -23,11 +33,13 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackEndpoint,
     CallbackOutcome,
 )
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from werkzeug.serving import make_server
 
 Made = dict[tuple[str, str], Any]
+KINDS = frozenset("S N B BOOL NULL M L SS NS BS".split())
 
 
 def repair_early_answers() -> None:
@@ -85,6 +97,87 @@ def repair_stopping() -> None:
     ExecutionWorker.stop = stop_waiting
 
 
+def repair_calls() -> None:
+    """DynamoDB carries out one call at a time on an item, and a transaction of one token once.
+
+    moto lets the steps of calls mix, and knows no tokens.
+    """
+    call = DynamoHandler.call_action
+    lock = Lock()
+    done: set[str] = set()
+
+    def call_alone(self: Any) -> Any:
+        with lock:
+            token = self.params.get("ClientRequestToken")
+            if token in done:
+                return HTTPStatus.OK, {}, "{}"
+            answer = call(self)
+            if token and answer[0] == HTTPStatus.OK:
+                done.add(token)
+            return answer
+
+    DynamoHandler.call_action = call_alone
+
+
+def copy_less() -> None:
+    """Keep only the parts of a table that a transaction touches, in case that it fails.
+
+    moto copies the whole table, for each action of the transaction once more.
+    """
+    transact = DynamoDBBackend.transact_write_items
+    copies: dict[int, Table] = {}
+    touched: list[tuple[Table, DynamoType]] = []
+
+    def transact_noting(self: Any, transact_items: list[dict[str, Any]]) -> None:
+        for action in (each for item in transact_items for each in item.values()):
+            table = self.get_table(action["TableName"])
+            key = action.get("Key") or action["Item"]
+            touched.append((table, DynamoType(key[table.hash_key_attr])))
+        try:
+            transact(self, transact_items)
+        finally:
+            touched.clear()
+            copies.clear()
+
+    def copy_touched(value: Any) -> Any:
+        if not isinstance(value, Table):
+            return copy.deepcopy(value)
+        if id(value) not in copies:
+            made = copies[id(value)] = copy.copy(value)
+            made.items = value.items.copy()
+            for table, partition in touched:
+                if table is value and partition in value.items:
+                    made.items[partition] = copy.deepcopy(value.items[partition])
+        return copies[id(value)]
+
+    DynamoDBBackend.transact_write_items = transact_noting
+    dynamodb_models.copy = SimpleNamespace(deepcopy=copy_touched)
+
+
+def answer_faster() -> None:
+    """Leave out what takes the most time: looking for each kind of value under every name."""
+    pick = AttributePicker.__call__
+    modules = list(backends.list_of_moto_modules())
+
+    def pick_value(self: Any, context: Any) -> Any:
+        if type(context.obj) is dict and len(context.obj) == 1 and KINDS.issuperset(context.obj):
+            return context.obj.get(context.key)
+        return pick(self, context)
+
+    AttributePicker.__call__ = pick_value
+    backends.list_of_moto_modules = lambda: modules
+
+
+class Handler(MotoRequestHandler):  # type: ignore[misc]  # moto ships no types.
+    """Keeps connections, and says only what went wrong."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing: the tests know what they asked for."""
+
+
 def share_clients() -> None:
     """A client for each call of a state takes longer to make than all else in a workflow."""
     made: Made = {}
@@ -100,17 +193,30 @@ def share_clients() -> None:
     boto_client.boto3 = SimpleNamespace(client=client)
 
 
+def share_parsing() -> None:
+    """A definition takes 0.1 s to parse, and moto does it for each execution; it stays as it is."""
+    parse = AmazonStateLanguageParser.parse
+    AmazonStateLanguageParser.parse = staticmethod(functools.lru_cache(maxsize=4)(parse))
+
+
 def main(listening: int) -> None:
     """Serve until the process is ended."""
     # Workflows really run. A Lambda that they invoke only says that it ran: more takes Docker.
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     default_user_config["lambda"]["use_docker"] = False
-    for repair in (repair_early_answers, repair_late_answers, repair_stopping, share_clients):
-        repair()
+    for prepare in (
+        repair_early_answers,
+        repair_late_answers,
+        repair_stopping,
+        repair_calls,
+        copy_less,
+        answer_faster,
+        share_clients,
+        share_parsing,
+    ):
+        prepare()
     app = DomainDispatcherApplication(create_backend_app)
-    server = make_server(
-        "127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler, fd=listening
-    )
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler, fd=listening)
     server.serve_forever()
 
 

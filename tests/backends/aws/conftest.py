@@ -1,84 +1,90 @@
-"""An emulator of AWS on a free port of this machine, and stacks that are empty.
+"""Stacks that are empty, on each emulator of AWS in turn, or on the account that is given."""
 
-moto runs in this process, in threads of its own, and is asked over HTTP as AWS is.
-"""
-
-import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from hotdesk.backends.aws.calls import Calls
-from hotdesk.backends.aws.table import definition
+from tests.backends.aws.stacks import Stacks
+from tests.emulators.server import NO_ACCOUNT, Emulator
 
 pytest.register_assert_rewrite("hotdesk.testing")
-
-REGION = "eu-west-1"
-_NUMBERS = itertools.count(1)
 
 # The class is for tests that let calls fail: `connect_calls(Dying)`.
 ConnectCalls = Callable[..., Calls]
 NewStack = Callable[[], str]
 
 
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """Where moto listens."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def session() -> boto3.session.Session:
-    """Credentials that are worth nothing; shared, because it reads long descriptions of AWS."""
-    return boto3.session.Session(
-        aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION
-    )
-
-
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of what whoever runs the tests has set up for AWS."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:  # noqa: TID251
+def bare_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of what whoever runs the tests has set up for AWS, unless it is tested on."""
+    if request.node.get_closest_marker("aws"):
+        return
+    for name in [name for name in os.environ if name.startswith("AWS_")]:  # noqa: TID251 - to clean
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in NO_ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def get_stacks() -> Iterator[Callable[[Emulator], Stacks]]:
+    """What makes the stacks on an emulator; the clients are shared by all tests."""
+    made: dict[str, Stacks] = {}
+    with ExitStack() as open_ones:
+
+        def get(emulator: Emulator) -> Stacks:
+            if emulator.name not in made:
+                made[emulator.name] = open_ones.enter_context(closing(Stacks(emulator)))
+            return made[emulator.name]
+
+        yield get
 
 
 @pytest.fixture
-def connect_calls(endpoint: str, session: boto3.session.Session) -> ConnectCalls:
+def stacks(emulator: Emulator, get_stacks: Callable[[Emulator], Stacks]) -> Stacks:
+    """What makes the stacks of this test."""
+    return get_stacks(emulator)
+
+
+@pytest.fixture
+def endpoint(emulator: Emulator) -> str | None:
+    """Where AWS is reached; ``None`` for itself."""
+    return emulator.endpoint or None
+
+
+@pytest.fixture
+def session(stacks: Stacks) -> boto3.session.Session:
+    """The credentials for it."""
+    return stacks.session
+
+
+@pytest.fixture
+def connect_calls(
+    emulator: Emulator, endpoint: str | None, session: boto3.session.Session
+) -> ConnectCalls:
     """Make one more set of clients, of a kind."""
 
     def connect(kind: type[Calls] = Calls) -> Calls:
-        return kind(REGION, endpoint=endpoint, session=session)
+        return kind(emulator.region, endpoint=endpoint, session=session)
 
     return connect
 
 
 @pytest.fixture
-def new_stack(endpoint: str, session: boto3.session.Session) -> Iterator[NewStack]:
+def new_stack(stacks: Stacks) -> Iterator[NewStack]:
     """Make one more empty stack; they are removed with the test."""
-    dynamodb = session.client("dynamodb", endpoint_url=endpoint)
-    sqs = session.client("sqs", endpoint_url=endpoint)
     names = []
 
     def make() -> str:
-        names.append(name := f"test{next(_NUMBERS)}")
-        dynamodb.create_table(**definition(f"{name}-desks"))
-        return name
+        names.append(stacks.make())
+        return names[-1]
 
     yield make
     for name in names:
-        dynamodb.delete_table(TableName=f"{name}-desks")
-        for url in sqs.list_queues(QueueNamePrefix=f"{name}-").get("QueueUrls", ()):
-            sqs.delete_queue(QueueUrl=url)
+        stacks.remove(name)
 
 
 @pytest.fixture

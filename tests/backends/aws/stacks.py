@@ -1,0 +1,85 @@
+"""Stacks for tests: what a template would make of one, as far as the backend needs it."""
+
+import secrets
+from itertools import count
+from typing import Any
+
+import boto3
+
+from hotdesk.backends.aws.names import Names
+from hotdesk.backends.aws.table import definition
+from tests.emulators.server import Emulator
+
+
+class Stacks:
+    """Makes empty stacks on one AWS, and removes them."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        """Ask *emulator* who we are; make nothing yet."""
+        self.emulator = emulator
+        # One for all clients, because it reads long descriptions of AWS.
+        self.session = _session(emulator)
+        self._clients: dict[str, Any] = {}
+        self._account = str(self.client("sts").get_caller_identity()["Account"])
+        self._numbers = count(1)
+        # Two runs on one account must not meet, and an emulator is of this process alone.
+        self._prefix = emulator.stack + ("" if emulator.endpoint else secrets.token_hex(2))
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time.
+        """A client of ours for a service, to look behind the backend's back."""
+        if service not in self._clients:
+            self._clients[service] = self.session.client(
+                service, endpoint_url=self.emulator.endpoint or None
+            )
+        return self._clients[service]
+
+    def names(self, stack: str) -> Names:
+        """What a stack's resources are called."""
+        return Names(stack=stack, region=self.emulator.region, account=self._account)
+
+    def make(self) -> str:
+        """Make one more empty stack; return its name."""
+        names = self.names(f"{self._prefix}{next(self._numbers)}")
+        self.client("dynamodb").create_table(**definition(names.table))
+        self.client("sqs").create_queue(QueueName=names.unclaimed)
+        self.client("s3").create_bucket(
+            Bucket=names.bucket,
+            CreateBucketConfiguration={"LocationConstraint": names.region},
+        )
+        if not self.emulator.endpoint:
+            self.client("dynamodb").get_waiter("table_exists").wait(TableName=names.table)
+        return names.stack
+
+    def queues(self, stack: str) -> list[str]:
+        """The queues that a stack has."""
+        found: list[str] = (
+            self.client("sqs").list_queues(QueueNamePrefix=f"{stack}-").get("QueueUrls", [])
+        )
+        return found
+
+    def remove(self, stack: str) -> None:
+        """Remove a stack with all that is in it. An emulator forgets it by itself, at its end."""
+        if self.emulator.endpoint:
+            return
+        names = self.names(stack)
+        for url in self.queues(stack):
+            self.client("sqs").delete_queue(QueueUrl=url)
+        bucket = self.session.resource("s3").Bucket(names.bucket)
+        bucket.objects.all().delete()
+        bucket.delete()
+        self.client("dynamodb").delete_table(TableName=names.table)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+
+def _session(emulator: Emulator) -> boto3.session.Session:
+    if not emulator.endpoint:
+        return boto3.session.Session(region_name=emulator.region)
+    return boto3.session.Session(
+        aws_access_key_id=emulator.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=emulator.environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=emulator.region,
+    )
