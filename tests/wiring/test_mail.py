@@ -10,7 +10,8 @@ from hotdesk.desks import Desk, InterruptPolicy, Job, JobState
 from hotdesk.errors import ConfigError, Rejected
 from hotdesk.wiring import client_of, open_backend
 from hotdesk.wiring.agents import workspaces_of
-from hotdesk.wiring.mail import mail_of, preview_of, relay_of
+from hotdesk.wiring.answers import preview_of
+from hotdesk.wiring.mail import mail_of, relay_of
 
 pytestmark = pytest.mark.anyio
 

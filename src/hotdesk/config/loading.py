@@ -21,8 +21,8 @@ FILE = Path("hotdesk.toml")
 USER_FILE = Path(".config/hotdesk/config.toml")
 DEFAULT = "default"
 # What an agent finds in its environment (it may send instructions of its own), and the desk
-# that `hotdesk worker run` is for.
-NO_SETTINGS = ("JOB_FILE", "RESULT_FILE", "DESK")
+# that `hotdesk worker run` is for, and where a stack keeps the file.
+NO_SETTINGS = ("JOB_FILE", "RESULT_FILE", "SESSION_DIR", "DESK", "CONFIG_S3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

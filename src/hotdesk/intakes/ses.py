@@ -8,7 +8,7 @@ done for a mail is done once, however often its event comes; see ``docs/aws-mail
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
@@ -21,7 +21,7 @@ from hotdesk.intakes.bucket import BucketMail
 from hotdesk.intakes.envelope import FAIL, PASS, Envelope, envelope_of_mail, envelope_of_receipt
 from hotdesk.intakes.mailroom import Mailroom, MailStore
 from hotdesk.mail.address import Recipient
-from hotdesk.mail.headers import FIELDS_BYTES_MAX
+from hotdesk.mail.headers import FIELDS_BYTES_MAX, read_headers
 from hotdesk.mail.letter import Letter
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.rejection import MailRejected
@@ -55,7 +55,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Reception:
     """What became of a mail, in counts, and why if it came to nothing."""
 
     taken: int = 0
@@ -72,8 +72,6 @@ def arrivals(event: Mapping[str, Any], *, bucket: str) -> list[Arrival]:
     Raises:
         NotOurs: It is none of these events.
     """
-    if event.get("Event") == "s3:TestEvent":
-        return []
     try:
         found = list(_arrivals(event))
     except (KeyError, TypeError, AttributeError) as error:
@@ -88,6 +86,8 @@ def arrivals(event: Mapping[str, Any], *, bucket: str) -> list[Arrival]:
 
 
 def _arrivals(event: Mapping[str, Any]) -> Iterator[tuple[str, Arrival]]:
+    if event.get("Event") == "s3:TestEvent":
+        return
     if event.get("source") == "aws.s3" and event.get("detail-type") == "Object Created":
         detail = event["detail"]
         yield detail["bucket"]["name"], Arrival(key=_text(detail["object"]["key"]))
@@ -139,7 +139,7 @@ class SesIntake:
         self._domain = domain
         self._size_max = size_max
 
-    async def take(self, arrival: Arrival) -> Outcome:
+    async def take(self, arrival: Arrival) -> Reception:
         """Submit the jobs of a mail, and tell who is refused; doing it again changes nothing.
 
         Raises:
@@ -154,20 +154,19 @@ class SesIntake:
         raw = await self._bucket.head(arrival.key, wanted) if size else b""
         envelope = arrival.envelope or envelope_of_mail(raw, domain=self._domain)
         mailroom = self._mailroom_of(BucketMail(self._bucket, arrival.key))
+        letter: Letter | None = None
         try:
-            letter = await self._letter(raw, envelope)
+            letter = await _letter(raw, envelope)
             _check(letter, envelope)
         except MailRejected as refusal:
             refused = dict.fromkeys(envelope.recipients or ("",), refusal)
-            return await self._refuse(arrival.key, mailroom, envelope, refused, None)
+            told = None if letter is not None else await _letter_of_head(raw, envelope)
+            return await self._refuse(arrival.key, mailroom, envelope, refused, told)
         taken, refused = await self._take(mailroom, letter, raw, envelope, is_whole=is_whole)
         if not refused:
-            return Outcome(taken=taken, reason=letter.automatic)
-        told = await self._refuse(arrival.key, mailroom, envelope, refused, letter)
-        return Outcome(taken=taken, refused=len(refused), reason=told.reason, is_told=told.is_told)
-
-    async def _letter(self, raw: bytes, envelope: Envelope) -> Letter:
-        return await to_thread.run_sync(partial(parse_mail, raw, return_path=envelope.return_path))
+            return Reception(taken=taken, reason=letter.automatic)
+        reception = await self._refuse(arrival.key, mailroom, envelope, refused, letter)
+        return replace(reception, taken=taken)
 
     async def _take(
         self,
@@ -213,13 +212,13 @@ class SesIntake:
         envelope: Envelope,
         refused: Mapping[str, MailRejected],
         letter: Letter | None,
-    ) -> Outcome:
-        """Note who is refused, and tell the sender, once; without *letter* nobody is told."""
+    ) -> Reception:
+        """Note who is refused, and tell the writer of *letter*, once; without it nobody."""
         reasons = {address: refusal.reason for address, refusal in refused.items()}
         reason = next(iter(reasons.values()))
         mark = REFUSED + key.removeprefix(MAILS)
         if await self._bucket.size(mark) is not None:
-            return Outcome(refused=len(refused), reason=reason)
+            return Reception(refused=len(refused), reason=reason)
         for address, refusal in list(refused.items())[:REFUSALS_NOTED_MAX]:
             await mailroom.note_refusal(refusal, sender=envelope.return_path, recipient=address)
         is_told = False
@@ -227,7 +226,7 @@ class SesIntake:
             is_told = await self._tell(key, letter, envelope.return_path, reasons)
         content = {"refused": reasons, "is_told": is_told}
         await self._bucket.put(mark, json.dumps(content).encode())
-        return Outcome(refused=len(refused), reason=reason, is_told=is_told)
+        return Reception(refused=len(refused), reason=reason, is_told=is_told)
 
     async def _tell(
         self, key: str, letter: Letter, return_path: str, reasons: Mapping[str, str]
@@ -248,6 +247,24 @@ class SesIntake:
             # As with a bounce: nobody hears that it did not arrive. It is in the records.
             return False
         return True
+
+
+async def _letter(raw: bytes, envelope: Envelope) -> Letter:
+    return await to_thread.run_sync(partial(parse_mail, raw, return_path=envelope.return_path))
+
+
+async def _letter_of_head(raw: bytes, envelope: Envelope) -> Letter | None:
+    """Read a mail that cannot be read without its body; ``None`` if its head is at fault.
+
+    Also if nothing proves who sent it: then nobody is to be told.
+    """
+    try:
+        _, start_of_body = read_headers(raw, 0, len(raw))
+        letter = await _letter(raw[:start_of_body], envelope)
+        _check(letter, envelope)
+    except MailRejected:
+        return None
+    return letter
 
 
 def _check(letter: Letter, envelope: Envelope) -> None:

@@ -8,15 +8,13 @@ from anyio import to_thread
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config, MailConfig
-from hotdesk.desks import Job
-from hotdesk.errors import ConfigError
 from hotdesk.intakes.files import MailFiles
 from hotdesk.intakes.mailroom import Mailroom
 from hotdesk.intakes.smtp import SmtpIntake
-from hotdesk.mail.address import KEY_BYTES_MIN
 from hotdesk.mail.outbox import Outbox
 from hotdesk.mail.relay import Relay
 from hotdesk.ports import Backend
+from hotdesk.wiring.answers import key_of, preview_of
 from hotdesk.workspaces import Workspaces
 
 
@@ -50,7 +48,7 @@ def mail_of(
     """
     if config.mail is None:
         return None
-    key = _key(config.mail)
+    key = key_of(config.mail)
     files = MailFiles(config.data_dir / "mail")
     mailroom = Mailroom(
         client,
@@ -102,27 +100,3 @@ def relay_of(config: MailConfig) -> Relay | None:
         username=relay.username,
         password="" if relay.password is None else relay.password.read(),
     )
-
-
-def preview_of(config: Config, workspaces: Workspaces, job: Job) -> str:
-    """The link to see what a job did; "" where its project has none."""
-    project = config.projects.get(job.desk.project)
-    if project is None or project.preview is None:
-        return ""
-    # A label of a host name holds neither slashes nor dots.
-    branch = workspaces.branch(job.desk, job.thread)
-    return project.preview.format(
-        branch=branch.translate(str.maketrans("/._", "---")),
-        project=job.desk.project,
-        user=job.desk.user,
-        thread=job.thread,
-    )
-
-
-def _key(config: MailConfig) -> bytes:
-    key = config.key.read().encode()
-    if len(key) < KEY_BYTES_MIN:
-        raise ConfigError(
-            "mail.key", f"has fewer than {KEY_BYTES_MIN} bytes", "make one: openssl rand -hex 32"
-        )
-    return key

@@ -1,0 +1,1 @@
+"""What runs on AWS without a machine: mail in, answers out, the sweep."""

@@ -1,0 +1,36 @@
+"""What an answer by mail says beyond its job, and the key of the addresses that it gives."""
+
+from hotdesk.config import Config, MailConfig
+from hotdesk.desks import Job
+from hotdesk.errors import ConfigError
+from hotdesk.mail.address import KEY_BYTES_MIN
+from hotdesk.workspaces import Workspaces
+
+
+def preview_of(config: Config, workspaces: Workspaces, job: Job) -> str:
+    """The link to see what a job did; "" where its project has none."""
+    project = config.projects.get(job.desk.project)
+    if project is None or project.preview is None:
+        return ""
+    # A label of a host name holds neither slashes nor dots.
+    branch = workspaces.branch(job.desk, job.thread)
+    return project.preview.format(
+        branch=branch.translate(str.maketrans("/._", "---")),
+        project=job.desk.project,
+        user=job.desk.user,
+        thread=job.thread,
+    )
+
+
+def key_of(config: MailConfig) -> bytes:
+    """The key that signs the addresses of threads.
+
+    Raises:
+        ConfigError: It is not there, or too short.
+    """
+    key = config.key.read().encode()
+    if len(key) < KEY_BYTES_MIN:
+        raise ConfigError(
+            "mail.key", f"has fewer than {KEY_BYTES_MIN} bytes", "make one: openssl rand -hex 32"
+        )
+    return key
