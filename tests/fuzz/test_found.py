@@ -144,7 +144,7 @@ def test_partial_work_that_is_no_text_still_gives_a_job_file() -> None:
     delivery = Delivery(claim=Claim(desk=JOB.desk, generation=1, worker_id="w1"), job=job)
 
     context = SimpleNamespace(partial=job.partial, folded=())
-    told = json.loads(description(delivery, cast("Context", context)))
+    told = json.loads(description(delivery, cast("Context", context), ()))
 
     assert told["partial"] == {"?": "?"}
 

@@ -104,7 +104,7 @@ def test_an_agent_reads_in_its_job_file_what_was_asked_and_begun(
     context = cast("Context", SimpleNamespace(partial=partial, folded=folded))
 
     delivery = Delivery(claim=Claim(desk=job.desk, generation=1, worker_id="w1"), job=job)
-    told = json.loads(description(delivery, context))
+    told = json.loads(description(delivery, context, ()))
 
     assert (told["instruction"], told["partial"]) == (instruction, partial)
     assert [(each["instruction"], each["partial"]) for each in told["folded"]] == earlier
@@ -116,7 +116,7 @@ def test_partial_work_of_any_text_gives_a_job_file_in_utf_8(text: str, half: str
     context = cast("Context", SimpleNamespace(partial={text: [text]}, folded=()))
     delivery = Delivery(claim=Claim(desk=JOB.desk, generation=1, worker_id="w1"), job=JOB)
 
-    assert json.loads(description(delivery, context))["partial"]
+    assert json.loads(description(delivery, context, ()))["partial"]
 
 
 @pytest.mark.parametrize("digits", ["٣", "²", "1_0", " 1", "+1", "-1", "9" * 30])

@@ -14,6 +14,7 @@ import pytest
 import hotdesk
 from chaos.disk import small_disk
 from hotdesk import Client, Desk, Job, JobState
+from hotdesk.backends.folder import FolderArchive
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.confinement import find_confinement
@@ -85,6 +86,7 @@ def serve(folder: Path, workspaces: Workspaces) -> Serve:
                 grace=timedelta(seconds=2),
             ),
             clock,
+            archive=FolderArchive(folder / "archive"),
         )
         worker = Worker(WorkerCard(id="w1", pid=os.getpid()), backend, runner, clock, limits)
         url = f"sqlite:///{path}"
@@ -184,6 +186,21 @@ async def test_an_interrupted_program_leaves_a_partial_commit_that_the_next_one_
     assert told["folded"][0]["partial_commit"] == preempted.partial_commit
     assert preempted.state is JobState.PREEMPTED
     assert "Hotdesk-Partial: true" in shown(origin, preempted.partial_commit)
+
+
+async def test_an_agent_finds_its_session_again_in_the_next_job_of_its_thread(serve: Serve) -> None:
+    script = """
+    cd "$HOTDESK_SESSION_DIR"
+    read line; echo "$line" >> talk; cat talk > "$HOTDESK_RESULT_FILE"
+    case "$line" in no*) exit 65;; esac
+    """
+    async with serve(script) as client:
+        texts = []
+        for instruction, thread in (("one", "t1"), ("no", "t1"), ("two", "t1"), ("three", "t2")):
+            job = await client.submit("amelia/scott", instruction, thread=thread)
+            texts.append((await client.result(job.id, timeout=SOON)).text)
+
+    assert texts[2:] == ["one\nno\ntwo", "three"]
 
 
 @pytest.mark.parametrize(

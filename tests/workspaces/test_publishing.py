@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hotdesk.backends.folder import FolderArchive
 from hotdesk.workspaces import (
     Confirm,
     MergeConflict,
@@ -301,3 +302,35 @@ async def test_commits_wait_in_the_mirror_while_the_origin_is_away_and_go_out_la
 
     assert origin.head(BRANCH) == commit
     assert git("for-each-ref", kept, at=workspace.mirror.path) == ""
+
+
+async def test_commits_that_cannot_be_pushed_outlive_the_machine_where_there_is_an_archive(
+    tmp_path: Path, origin: BareOrigin, workspaces: Workspaces, confirm: Confirm
+) -> None:
+    archive = FolderArchive(tmp_path / "archive")
+    there = replace(workspaces, archive=archive)
+    workspace = await there.open(DESK, "t1", 1, job_id="job:7", now=NOW)
+    commit = await work(workspace, "1")
+    away = origin.path.rename(origin.path.with_name("away"))
+
+    with pytest.raises(OriginUnreachable):
+        await workspace.push(confirm=confirm)
+
+    (key,) = await archive.keys("kept/")
+    away.rename(origin.path)
+    assert key == f"kept/{DESK.project}/job%3A7.bundle"
+    git("fetch", str(tmp_path / "archive" / key), f"{kept_ref('job:7')}:back", at=origin.path)
+    assert origin.head("back") == commit
+
+
+async def test_an_archive_that_fails_does_not_hide_why_commits_were_kept(
+    tmp_path: Path, origin: BareOrigin, workspaces: Workspaces, confirm: Confirm
+) -> None:
+    (tmp_path / "archive").write_text("a file where a folder should be")
+    there = replace(workspaces, archive=FolderArchive(tmp_path / "archive"))
+    workspace = await there.open(DESK, "t1", 1, job_id="job-1", now=NOW)
+    await work(workspace, "1")
+    origin.path.rename(origin.path.with_name("away"))
+
+    with pytest.raises(OriginUnreachable):
+        await workspace.push(confirm=confirm)

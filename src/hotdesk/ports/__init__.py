@@ -1,5 +1,6 @@
 """What the engine needs of the outside: desks, records, a runner, a clock, processes, machines."""
 
+from hotdesk.ports.archive import Archive
 from hotdesk.ports.backend import Backend
 from hotdesk.ports.clock import Clock
 from hotdesk.ports.courier import Courier, NotDelivered
@@ -11,6 +12,7 @@ from hotdesk.ports.runner import Context, Interruption, Runner
 
 __all__ = [
     "Answer",
+    "Archive",
     "Backend",
     "Clock",
     "Context",

@@ -6,7 +6,7 @@ ended: nothing of what it leaves is run.
 """
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +16,12 @@ from anyio import to_thread
 from hotdesk.confinement import Confinement, Limits, Walls
 from hotdesk.desks import Claim, Delivery, Desk, Result
 from hotdesk.errors import AttemptFailed
-from hotdesk.ports import Clock, Context
+from hotdesk.ports import Archive, Clock, Context
+from hotdesk.runners.attachments import fetch
 from hotdesk.runners.homes import Homes
 from hotdesk.runners.jobfile import JOB_FILE, RESULT_FILE, answer, description
 from hotdesk.runners.process import Program, ProgramEnd, run_program
+from hotdesk.runners.sessions import FOLDER, Sessions
 from hotdesk.workspaces import Identity, Workspace, Workspaces
 
 # Two of sysexits.h have a meaning; any other failure is worth another attempt.
@@ -64,14 +66,18 @@ class CommandRunner:
         confinement: Confinement,
         walls: AgentWalls,
         clock: Clock,
+        *,
+        archive: Archive,
     ) -> None:
-        """*agents* by the name of their project."""
+        """*agents* by the name of their project; their sessions are kept in *archive*."""
         self._agents = agents
         self._workspaces = workspaces
         self._confinement = confinement
         self._walls = walls
         self._clock = clock
         self._homes = Homes(walls.homes, owner_uid=confinement.uid)
+        self._archive = archive
+        self._sessions = Sessions(archive, owner_uid=confinement.uid)
         self._workspace: Workspace | None = None
 
     async def take_over(self, claim: Claim, thread: str) -> None:
@@ -110,8 +116,17 @@ class CommandRunner:
             owner_uid=self._confinement.uid,
         )
         self._workspace = workspace
-        async with self._homes.open(job.desk, generation, description(delivery, context)) as home:
-            end = await self._run(agent, workspace, home, delivery, context)
+        async with self._homes.open(job.desk, generation) as home:
+            attachments = await fetch(
+                self._archive, job.origin.attachments, home, owner_uid=self._confinement.uid
+            )
+            await self._homes.tell(home, description(delivery, context, attachments))
+            await _note(context, await self._sessions.unpack(delivery.claim, job.thread, home))
+            try:
+                end = await self._run(workspace, home, delivery, context, attachments)
+            finally:
+                problem = await self._sessions.pack(delivery.claim, job.thread, home)
+            await _note(context, problem)
             text = await to_thread.run_sync(answer, home)
         if end.was_stopped:
             return None
@@ -172,11 +187,11 @@ class CommandRunner:
 
     async def _run(
         self,
-        agent: Agent,
         workspace: Workspace,
         home: Path,
         delivery: Delivery,
         context: Context,
+        attachments: Sequence[str],
     ) -> ProgramEnd:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -187,7 +202,7 @@ class CommandRunner:
         async def log(chunk: bytes) -> None:
             await context.log(decoder.decode(chunk))
 
-        job = delivery.job
+        agent = self._agent(delivery.job.desk)
         program = Program(
             argv=agent.argv,
             walls=Walls(
@@ -197,7 +212,7 @@ class CommandRunner:
                     *self._walls.read_only,
                     workspace.objects,
                     # One that retention has removed must not keep the job from running.
-                    *(path for path in map(Path, job.origin.attachments) if path.is_file()),
+                    *(path for path in map(Path, attachments) if path.is_file()),
                 ),
                 hidden=self._walls.hidden,
                 limits=self._walls.limits,
@@ -206,8 +221,9 @@ class CommandRunner:
                 **agent.env,
                 "HOTDESK_JOB_FILE": str(home / JOB_FILE),
                 "HOTDESK_RESULT_FILE": str(home / RESULT_FILE),
+                "HOTDESK_SESSION_DIR": str(home / FOLDER),
             },
-            stdin=job.instruction.encode(),
+            stdin=delivery.job.instruction.encode(),
             grace=self._walls.grace,
         )
         return await run_program(
@@ -226,6 +242,11 @@ class CommandRunner:
                 f"project {desk.project} is not configured; add [projects.{desk.project}]",
                 is_retryable=False,
             ) from None
+
+
+async def _note(context: Context, problem: str) -> None:
+    if problem:
+        await context.log(f"[{problem}]\n")
 
 
 def _failure(agent: Agent, end: ProgramEnd) -> AttemptFailed:

@@ -29,20 +29,28 @@ class Homes:
         self._trash = folder / ".trash"
 
     @asynccontextmanager
-    async def open(self, desk: Desk, generation: int, job: bytes) -> AsyncIterator[Path]:
-        """Make an empty home with the job file in it, and remove it with all that came in.
+    async def open(self, desk: Desk, generation: int) -> AsyncIterator[Path]:
+        """Make an empty home, and remove it with all that came in.
 
         Raises:
             AttemptFailed: The disk is full, or cannot be written.
         """
         home = self._desk(desk) / str(generation)
         try:
-            await to_thread.run_sync(self._make, home, job)
+            await to_thread.run_sync(self._make, home)
             yield home
         finally:
             # Secrets must not stay, whatever ended the attempt.
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(self._remove, home)
+
+    async def tell(self, home: Path, job: bytes) -> None:
+        """Write the job file; nobody runs in the home yet.
+
+        Raises:
+            AttemptFailed: The disk is full, or cannot be written.
+        """
+        await to_thread.run_sync(self._tell, home, job)
 
     async def remove_older(self, desk: Desk, generation: int) -> None:
         """Remove the homes of a desk that earlier generations left when they were killed."""
@@ -51,21 +59,26 @@ class Homes:
     def _desk(self, desk: Desk) -> Path:
         return self._folder / desk.project / desk.user
 
-    def _make(self, home: Path, job: bytes) -> None:
+    def _make(self, home: Path) -> None:
         try:
             home.parent.mkdir(parents=True, exist_ok=True)
             self._trash.mkdir(mode=0o700, exist_ok=True)
             self._remove(home)
             home.mkdir(mode=0o700)
-            (home / JOB_FILE).write_bytes(job)
-            if self._owner_uid is not None:
-                for path in (home / JOB_FILE, home):
-                    os.chown(path, self._owner_uid, self._owner_uid)
+            self._give(home)
         except OSError as error:
-            raise AttemptFailed(
-                f"no home can be made for the agent: {error.strerror}",
-                is_given_back=error.errno in DISK_FULL,
-            ) from error
+            raise _failure(error) from error
+
+    def _tell(self, home: Path, job: bytes) -> None:
+        try:
+            (home / JOB_FILE).write_bytes(job)
+            self._give(home / JOB_FILE)
+        except OSError as error:
+            raise _failure(error) from error
+
+    def _give(self, path: Path) -> None:
+        if self._owner_uid is not None:
+            os.chown(path, self._owner_uid, self._owner_uid)
 
     def _remove(self, home: Path) -> None:
         remove(home.parent, os.fsencode(home.name), self._trash)
@@ -77,3 +90,10 @@ class Homes:
             if home.name.isdecimal() and int(home.name) < generation:
                 self._remove(home)
         empty(self._trash)
+
+
+def _failure(error: OSError) -> AttemptFailed:
+    return AttemptFailed(
+        f"no home can be made for the agent: {error.strerror}",
+        is_given_back=error.errno in DISK_FULL,
+    )

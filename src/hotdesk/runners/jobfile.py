@@ -7,6 +7,7 @@ is read as something hostile: no links, no devices, a bounded number of bytes.
 import json
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +19,7 @@ RESULT_FILE = "result.txt"
 RESULT_BYTES_MAX = 100_000
 
 
-def description(delivery: Delivery, context: Context) -> bytes:
+def description(delivery: Delivery, context: Context, attachments: Sequence[str]) -> bytes:
     """The job as an agent may know it: what is asked, and what was begun before."""
     job = delivery.job
     told = {
@@ -28,7 +29,7 @@ def description(delivery: Delivery, context: Context) -> bytes:
         "attempt": job.attempt,
         "instruction": job.instruction,
         "source": job.origin.source,
-        "attachments": list(job.origin.attachments),
+        "attachments": list(attachments),
         "folded": [asdict(each) for each in context.folded],
         "partial": context.partial,
         "partial_commit": job.partial_commit,

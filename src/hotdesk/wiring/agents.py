@@ -8,12 +8,16 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from hotdesk.backends.address import database_path, files_of, is_stack
+from hotdesk.backends.aws.address import stack_of
+from hotdesk.backends.folder import FolderArchive
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config, ProjectConfig, SecretRef
 from hotdesk.config.environment import variables
 from hotdesk.confinement import UID_DEFAULT, Confinement, Findings, Mode, find_confinement
 from hotdesk.errors import ConfigError, Unavailable
+from hotdesk.ports import Archive
 from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
+from hotdesk.wiring.extras import import_aws
 from hotdesk.wiring.lock import lock_file
 from hotdesk.workspaces import Git, Origin, Repository, Workspaces
 
@@ -23,6 +27,30 @@ TOKEN_USER = "x-access-token"  # noqa: S105 - the name that goes with a token; h
 GIT_VARIABLES = "SSH_AUTH_SOCK HTTPS_PROXY https_proxy NO_PROXY no_proxy".split()
 # A program has one after SIGINT and one after SIGTERM; the third is for reading what it did.
 GRACE_SHARES = 3
+
+
+@contextmanager
+def open_archive(config: Config) -> Iterator[Archive]:
+    """Where workers keep what must outlive their machine: the stack's bucket, or a folder.
+
+    Raises:
+        ConfigError: boto3 is not installed.
+        StoreError: AWS is not set up on this machine.
+    """
+    if not is_stack(config.backend):
+        yield folder_archive(config)
+        return
+    region, stack = stack_of(config.backend)
+    bucket, calls = import_aws("bucket"), import_aws("calls").Calls(region)
+    try:
+        yield bucket.Bucket(calls, stack)
+    finally:
+        calls.close()
+
+
+def folder_archive(config: Config) -> FolderArchive:
+    """The archive of the workers of one disk."""
+    return FolderArchive(config.data_dir.absolute() / "archive")
 
 
 @contextmanager
@@ -41,8 +69,9 @@ def open_agents(config: Config) -> Iterator[CommandRunner]:
     )
     agents = {name: _agent(project) for name, project in config.projects.items()}
     _make_data_dir(config)
-    with own_uid(config, confinement) as own:
-        yield CommandRunner(agents, workspaces_of(config), own, walls, SystemClock())
+    with own_uid(config, confinement) as own, open_archive(config) as archive:
+        workspaces = workspaces_of(config, archive if is_stack(config.backend) else None)
+        yield CommandRunner(agents, workspaces, own, walls, SystemClock(), archive=archive)
 
 
 def confinement_of(config: Config, findings: Findings | None = None) -> Confinement:
@@ -66,8 +95,8 @@ def confinement_of(config: Config, findings: Findings | None = None) -> Confinem
     )
 
 
-def workspaces_of(config: Config) -> Workspaces:
-    """The workspaces of every project.
+def workspaces_of(config: Config, archive: Archive | None = None) -> Workspaces:
+    """The workspaces of every project; *archive* is for a disk that does not last.
 
     Raises:
         ConfigError: The token of a repository is not there.
@@ -80,6 +109,7 @@ def workspaces_of(config: Config) -> Workspaces:
             for name, project in config.projects.items()
         },
         git=Git(environment=environment),
+        archive=archive,
     )
 
 

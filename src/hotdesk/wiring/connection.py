@@ -14,9 +14,10 @@ from hotdesk.blocking import BlockingClient
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.desks import InterruptPolicy
-from hotdesk.errors import ConfigError, Rejected
+from hotdesk.errors import Rejected
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import Backend
+from hotdesk.wiring.extras import import_aws
 
 DEFAULT_POLICY = InterruptPolicy.DESK
 
@@ -30,21 +31,9 @@ def open_backend(url: str, *, limits: Limits | None = None) -> Backend:
         Unavailable: The file is locked, or the disk is full.
     """
     if is_stack(url):
-        return _open_stack(url, limits)
+        opened: Backend = import_aws("backend").AwsBackend.open(url, SystemClock(), limits=limits)
+        return opened
     return SqliteBackend(database_path(url), SystemClock(), limits=limits)
-
-
-def _open_stack(url: str, limits: Limits | None) -> Backend:
-    try:
-        # boto3 is an extra, and takes longer to import than all of Hotdesk.
-        from hotdesk.backends.aws.backend import AwsBackend  # noqa: PLC0415 - see above
-    except ModuleNotFoundError as error:
-        if error.name not in {"boto3", "botocore"}:
-            raise
-        raise ConfigError(
-            "backend", f"{url} needs boto3, which is not installed", "pip install 'hotdesk[aws]'"
-        ) from None
-    return AwsBackend.open(url, SystemClock(), limits=limits)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from hotdesk.pool import Pool
 from hotdesk.ports import Backend, Launcher
 from hotdesk.session import FAREWELL
 from hotdesk.sweep import Sweep
-from hotdesk.wiring.agents import workspaces_of
+from hotdesk.wiring.agents import folder_archive, workspaces_of
 from hotdesk.wiring.connection import client_of, open_backend
 from hotdesk.wiring.lock import holder_of, lock_file
 from hotdesk.wiring.mail import Mail, mail_of
@@ -129,6 +129,8 @@ async def tidy(config: Config, backend: Backend, workspaces: Workspaces) -> None
             now=now,
             keep={(each.desk.key, each.generation) for each in served if each.owner},
         )
+        # What is in a bucket, the stack's own rules remove.
+        await folder_archive(config).remove_before(now - config.limits.retention)
 
 
 @contextmanager

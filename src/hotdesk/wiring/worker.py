@@ -98,9 +98,7 @@ async def open_worker(
 
 
 @asynccontextmanager
-async def _protected(
-    *, is_child: bool, tell: Callable[[str], None]
-) -> AsyncIterator[Protection]:
+async def _protected(*, is_child: bool, tell: Callable[[str], None]) -> AsyncIterator[Protection]:
     """What protects the machine of this process, if it is one that may be taken away."""
     agent = variables().get(AGENT_VARIABLE)
     if agent is None or is_child:

@@ -210,6 +210,15 @@ class Mirror:
         """Keep *commit* under a ref here, so that nothing of it is lost."""
         await self.git.run("update-ref", ref, commit, at=self.place)
 
+    async def bundle(self, ref: str) -> bytes:
+        """Return what *ref* holds and the origin does not, as a file that ``git fetch`` takes."""
+        said = await self.git.run(
+            *("bundle", "create", "--quiet", "-", ref, "--not", f"--glob={_TRACKED}*"),
+            at=self.place,
+            is_long=True,
+        )
+        return said.output
+
     async def forget(self, refs: Iterable[str]) -> None:
         """Remove refs; one that does not exist is removed already."""
         lines = "".join(f"delete {ref}\n" for ref in refs)

@@ -5,14 +5,18 @@ A workspace serves one job. The next job of the thread opens its own, in the sam
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from hotdesk.desks import Desk
+from hotdesk.errors import AttemptFailed, StoreError, Unavailable
+from hotdesk.ports import Archive
 from hotdesk.workspaces import processes
 from hotdesk.workspaces.changes import Changes, changes_between
 from hotdesk.workspaces.commits import Identity, Stamp, message
+from hotdesk.workspaces.errors import GitFailed
 from hotdesk.workspaces.layout import Room, kept_ref
 from hotdesk.workspaces.mirror import Mirror
 from hotdesk.workspaces.publish import Confirm, Tip, publish
@@ -35,6 +39,7 @@ class Workspace:
     room: Room = field(repr=False)
     mirror: Mirror = field(repr=False)
     identity: Identity = field(repr=False)
+    archive: Archive | None = field(default=None, repr=False)
     _is_behind: bool = field(default=False, repr=False)
 
     @property
@@ -109,16 +114,30 @@ class Workspace:
             GitFailed: git could not do it.
         """
         before = self.tip.head
-        self.tip = await publish(
-            self.mirror,
-            self.tip,
-            desk=self.desk,
-            generation=self.generation,
-            kept=kept_ref(self.job_id),
-            confirm=confirm,
-        )
+        try:
+            self.tip = await publish(
+                self.mirror,
+                self.tip,
+                desk=self.desk,
+                generation=self.generation,
+                kept=kept_ref(self.job_id),
+                confirm=confirm,
+            )
+        except AttemptFailed:
+            await self._archive_kept()
+            raise
         self._is_behind = self._is_behind or self.tip.head != before
         return self.tip.head
+
+    async def _archive_kept(self) -> None:
+        """Put the kept commits where they outlive this machine, if there is such a place."""
+        if self.archive is None:
+            return
+        kept = kept_ref(self.job_id)
+        key = f"kept/{self.desk.project}/{kept.rpartition('/')[2]}.bundle"
+        # They are in the mirror all the same, and why they were kept is what has to be told.
+        with suppress(GitFailed, Unavailable, StoreError, OSError):
+            await self.archive.put(key, await self.mirror.bundle(kept))
 
     async def changes(self) -> Changes:
         """Return what the job's commits changed; what others pushed meanwhile is not in it."""

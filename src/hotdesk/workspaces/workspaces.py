@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from hotdesk.desks import Desk, checked_job_id, checked_name
 from hotdesk.errors import NotFound
+from hotdesk.ports import Archive
 from hotdesk.workspaces import fence, processes, removal
 from hotdesk.workspaces.clone import Start, check_out
 from hotdesk.workspaces.commits import Identity
@@ -42,7 +43,8 @@ class Workspaces:
     """The workspaces below *root*, of the projects in *repositories*.
 
     Worker processes of one machine share the root. Threads live on branches
-    ``<branch_prefix>/<user>/<thread>``; *identity* makes the commits.
+    ``<branch_prefix>/<user>/<thread>``; *identity* makes the commits. On a disk that does
+    not last, commits that cannot be pushed are kept in *archive* as well.
     """
 
     root: Path
@@ -50,6 +52,7 @@ class Workspaces:
     git: Git = Git()  # noqa: RUF009 - a frozen value
     identity: Identity = HOTDESK
     branch_prefix: str = "hotdesk"
+    archive: Archive | None = None
 
     def branch(self, desk: Desk, thread: str) -> str:
         """Return the branch of a thread."""
@@ -106,6 +109,7 @@ class Workspaces:
                 room=room,
                 mirror=mirror,
                 identity=self.identity,
+                archive=self.archive,
             )
 
         return await self._with_mirror(desk, open_it)
