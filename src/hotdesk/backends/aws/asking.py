@@ -3,20 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from hotdesk.backends.aws import waking
 from hotdesk.backends.aws.calls import Refused
+from hotdesk.backends.aws.carrying import cancel_running, carry
 from hotdesk.backends.aws.change import Change, change
-from hotdesk.backends.aws.queues import Queues
-from hotdesk.backends.aws.rows import entry_of, worker_key
+from hotdesk.backends.aws.post import Post
+from hotdesk.backends.aws.rows import worker_key
 from hotdesk.backends.aws.running import end_unstarted
-from hotdesk.backends.aws.submitting import announce, send
+from hotdesk.backends.aws.submitting import announce
 from hotdesk.backends.aws.table import Table
 from hotdesk.desks import Desk, InterruptReason, Job, JobState
 from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.events import (
-    CancelAsked,
     DeskPaused,
     DeskResumed,
     DrainAsked,
@@ -28,7 +29,7 @@ from hotdesk.events import (
 PINS = ("pins", "pins")
 
 
-async def cancel(change: Change, queues: Queues, job_id: str) -> Job:
+async def cancel(change: Change, post: Post, job_id: str) -> Job:
     """End a queued job, or mark a running one and interrupt it."""
     stored = await change.job(job_id)
     job = stored.job
@@ -41,23 +42,15 @@ async def cancel(change: Change, queues: Queues, job_id: str) -> Job:
         # It has ended since we read it: decide anew.
         raise Refused("stale", {})
     if desk.active is None or desk.active.job_id != job_id:
-        end_unstarted(change, queues, desk, stored, JobState.CANCELLED)
+        end_unstarted(change, post, desk, stored, JobState.CANCELLED)
     elif desk.active.is_ending:
         raise NotAllowed(f"job {job_id} is finished and being published; it cannot be cancelled")
-    elif not job.is_cancelled:
-        marked = replace(job, is_cancelled=True)
-        change.write_desk(desk)
-        change.write_job(replace(stored, job=marked))
-        pending = desk.pending[job_id]
-        desk.pending[job_id] = replace(pending, entry=entry_of(marked))
-        key, generation = desk.desk.key, desk.generation
-        change.emit(CancelAsked(desk=key, job_id=job_id, generation=generation))
-        if desk.owner:
-            waking.interrupt(change, queues, desk, InterruptReason.CANCEL)
+    else:
+        await cancel_running(change, post, desk, job_id)
     return (await change.job(job_id)).job
 
 
-async def retry(change: Change, queues: Queues, job_id: str) -> Job:
+async def retry(change: Change, post: Post, job_id: str) -> Job:
     """Send an ended job again, as the newest of its desk."""
     stored = await change.job(job_id)
     job = stored.job
@@ -92,8 +85,9 @@ async def retry(change: Change, queues: Queues, job_id: str) -> Job:
     announce(change, desk, again)
     change.write_job(replace(stored, job=again))
     change.emit(JobRetried(desk=desk.desk.key, job_id=job_id))
-    send(change, queues, again)
-    waking.wake(change, queues, desk)
+    carry(change, post, desk, job_id)
+    if desk.is_pinned and not desk.owner:
+        waking.ask(change, post, desk)
     return again
 
 
@@ -117,7 +111,7 @@ async def forget_rest(table: Table, job_id: str) -> None:
                 await table.delete((str(item["pk"]), str(item["sk"])))
 
 
-async def pause(change: Change, queues: Queues, key: Desk, *, is_paused: bool) -> None:
+async def pause(change: Change, post: Post, key: Desk, *, is_paused: bool) -> None:
     """Stop or start the serving of a desk."""
     desk = await change.desk(key)
     if desk.is_paused == is_paused:
@@ -127,20 +121,20 @@ async def pause(change: Change, queues: Queues, key: Desk, *, is_paused: bool) -
     desk.asked_at = None
     change.write_desk(desk)
     change.emit(DeskPaused(desk=key.key) if is_paused else DeskResumed(desk=key.key))
-    waking.wake(change, queues, desk)
+    waking.wake(change, post, desk)
 
 
-async def ask_release(change: Change, queues: Queues, key: Desk) -> None:
+async def ask_release(change: Change, post: Post, key: Desk) -> None:
     """Ask the owner, if there is one, to leave after its job."""
     desk = await change.desk(key)
     if desk.owner and not desk.is_release_asked:
         desk.is_release_asked = True
         change.write_desk(desk)
         change.emit(ReleaseAsked(desk=key.key, generation=desk.generation))
-        waking.ring(change, queues, desk.owner)
+        waking.ring(change, post, desk.owner)
 
 
-async def drain(change: Change, queues: Queues, worker_id: str) -> None:
+async def drain(change: Change, post: Post, worker_id: str) -> None:
     """Mark a worker as draining and interrupt what it runs."""
     worker: dict[str, Any] | None = await change.table.get(worker_key(worker_id))
     if worker is None:
@@ -149,15 +143,15 @@ async def drain(change: Change, queues: Queues, worker_id: str) -> None:
         worker_key(worker_id), "SET #is_draining = :yes", "attribute_exists(pk)", yes=True
     )
     change.emit(DrainAsked(worker_id=worker_id))
-    waking.ring(change, queues, worker_id)
+    waking.ring(change, post, worker_id)
     if worker["desk"] is None:
         return
     desk = await change.desk(Desk.from_key(worker["desk"]))
     if desk.owner == worker_id and desk.active is not None and not desk.active.is_ending:
-        waking.interrupt(change, queues, desk, InterruptReason.DRAIN)
+        waking.interrupt(change, post, desk, InterruptReason.DRAIN)
 
 
-async def retire(change: Change, queues: Queues, worker_id: str) -> bool:
+async def retire(change: Change, post: Post, worker_id: str) -> bool:
     """Mark a worker as draining if it holds no desk."""
     worker: dict[str, Any] | None = await change.table.get(worker_key(worker_id))
     if worker is None or worker["desk"] is not None:
@@ -170,7 +164,7 @@ async def retire(change: Change, queues: Queues, worker_id: str) -> bool:
         none=None,
     )
     change.emit(DrainAsked(worker_id=worker_id))
-    waking.ring(change, queues, worker_id)
+    waking.ring(change, post, worker_id)
     return True
 
 
@@ -183,11 +177,11 @@ async def pin(table: Table, desks: Iterable[Desk], now: datetime) -> None:
     wanted = {desk.key for desk in desks}
     item = await table.get(PINS)
     listed: dict[str, Any] = item or {"desks": []}
-    every = sorted(wanted | set(listed["desks"]))
-    await table.put({"pk": PINS[0], "sk": PINS[1], "desks": every})
+    every: list[str] = sorted(wanted | set(listed["desks"]))
+    await table.put({"pk": PINS[0], "sk": PINS[1], "desks": [*every]})
     for key in every:
-        await change(table, now, lambda tx, key=key: _pin(tx, key, is_pinned=key in wanted))
-    await table.put({"pk": PINS[0], "sk": PINS[1], "desks": sorted(wanted)})
+        await change(table, now, partial(_pin, key=key, is_pinned=key in wanted))
+    await table.put({"pk": PINS[0], "sk": PINS[1], "desks": [*sorted(wanted)]})
 
 
 async def _pin(change: Change, key: str, *, is_pinned: bool) -> None:

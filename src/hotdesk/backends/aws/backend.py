@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Self, TypeVar
 
-from hotdesk.backends.aws import asking, claiming, running, submitting, sweeping
+from hotdesk.backends.aws import asking, carrying, claiming, running, submitting, sweeping
 from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.aws.bell import Bell
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import DeskRecord
-from hotdesk.backends.aws.queues import POLL, Queues
+from hotdesk.backends.aws.inbox import Inbox
+from hotdesk.backends.aws.post import Post
+from hotdesk.backends.aws.queues import POLL
 from hotdesk.backends.aws.records import AwsRecords
 from hotdesk.backends.aws.rows import worker_key
 from hotdesk.backends.aws.table import Table
@@ -27,7 +30,7 @@ from hotdesk.desks import (
     Outcome,
     checked_name,
 )
-from hotdesk.errors import ClaimLost
+from hotdesk.errors import ClaimLost, Unavailable
 from hotdesk.events import WorkerStarted
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import Clock, SweepReport, WorkerCard
@@ -46,11 +49,12 @@ class AwsBackend(AwsRecords):
     ) -> None:
         """Use the stack *stack*; own *calls* until ``close``."""
         self._calls = calls
-        self._queues = Queues(calls, stack)
-        self._bell = Bell(self._queues)
+        self._post = Post(calls, stack)
+        self._bell = Bell(self._post.queues)
         self._limits = limits or Limits()
         self._done: dict[str, int] = {}
         super().__init__(Table(calls, f"{stack}-desks"), clock)
+        self._inbox = Inbox(self._table, self._post, self._limits)
 
     @classmethod
     def open(cls, url: str, clock: Clock, *, limits: Limits | None = None) -> Self:
@@ -64,11 +68,9 @@ class AwsBackend(AwsRecords):
 
     async def register(self, card: WorkerCard, *, now: datetime) -> None:
         """Make a worker known and reachable."""
-        await self._queues.open_worker(checked_name("worker", card.id))
+        rings = await self._post.queues.open_worker(checked_name("worker", card.id))
         # A process of this name that was killed: what it ran counts, and it drains no more.
-        await self._change(
-            now, lambda tx: claiming.forget(tx, self._queues, card.id, is_clean=False)
-        )
+        await self._change(now, lambda tx: claiming.forget(tx, self._post, card.id, is_clean=False))
 
         async def work(tx: Change) -> None:
             pk, sk = worker_key(card.id)
@@ -78,6 +80,7 @@ class AwsBackend(AwsRecords):
                     "pk": pk,
                     "sk": sk,
                     "pid": card.pid,
+                    "rings": rings,
                     "pinned": card.pinned.key if card.pinned else None,
                     "desk": None,
                     "is_draining": False,
@@ -94,9 +97,9 @@ class AwsBackend(AwsRecords):
     async def deregister(self, worker_id: str, *, now: datetime) -> None:
         """Forget a worker; what it still holds is freed as after a death."""
         await self._change(
-            now, lambda tx: claiming.forget(tx, self._queues, worker_id, is_clean=True)
+            now, lambda tx: claiming.forget(tx, self._post, worker_id, is_clean=True)
         )
-        await self._queues.close_worker(worker_id)
+        await self._post.queues.close_worker(worker_id)
 
     async def submit(self, jobs: Sequence[NewJob], *, now: datetime) -> list[Job]:
         """Announce, ask and send; more than a transaction holds in several of them."""
@@ -107,7 +110,8 @@ class AwsBackend(AwsRecords):
         for start in range(0, len(jobs), submitting.TOGETHER_MAX):
             part = jobs[start : start + submitting.TOGETHER_MAX]
             submitted += await self._change(
-                now, lambda tx, part=part: submitting.submit(tx, self._queues, part, self._limits)
+                now,
+                partial(submitting.submit, post=self._post, jobs=part, limits=self._limits),
             )
         return submitted
 
@@ -116,20 +120,24 @@ class AwsBackend(AwsRecords):
     ) -> Claim | None:
         """Take a due desk, or wait for a claim request or a ring and return ``None``."""
         mine = await self._change(
-            now, lambda tx: claiming.own(tx, self._queues, worker_id, lease=lease)
+            now, lambda tx: claiming.own(tx, self._post, worker_id, lease=lease)
         )
         if mine is not None:
             return mine
         worker = await claiming.worker_of(self._table, worker_id)
         pinned = Desk.from_key(worker["pinned"]) if worker["pinned"] else None
-        await claiming.expire_lapsed(self._table, self._queues, self._limits, now)
+        await claiming.expire_lapsed(self._table, self._post, self._limits, now)
         waiting = await claiming.candidates(self._table, pinned)
         for each in waiting:
             if each.may_be_claimed(pinned, now):
                 claim = await self._change(
                     now,
-                    lambda tx, key=each.desk: claiming.take(
-                        tx, worker_id, pinned, key, lease=lease
+                    partial(
+                        claiming.take,
+                        worker_id=worker_id,
+                        pinned=pinned,
+                        key=each.desk,
+                        lease=lease,
                     ),
                 )
                 if claim is not None:
@@ -147,7 +155,7 @@ class AwsBackend(AwsRecords):
         self, claim: Claim, *, wait: timedelta, now: datetime
     ) -> Delivery | DeskView:
         """Hand over the oldest send, or wait for a ring and say how the desk stands."""
-        found, desk, may_wait = await self._hand_over(claim, now)
+        found, desk, may_wait = await self._inbox.hand_over(claim, now)
         if found is not None:
             return found
         worker = await self._table.get(worker_key(claim.worker_id))
@@ -164,14 +172,15 @@ class AwsBackend(AwsRecords):
     ) -> DeskView:
         """Renew the lease and the active record in one write."""
         desk = await claiming.beat(self._table, claim, delivery, lease=lease, now=now)
+        if delivery is not None and desk.active is not None and not desk.active.is_ending:
+            await self._tell_alive(desk, now)
         done = self._done.pop(claim.worker_id, 0)
         worker = await claiming.seen(self._table, claim.worker_id, done, now)
         return await claiming.view(self._table, desk, worker, self._limits, now)
 
     async def extend(self, delivery: Delivery, *, span: timedelta, now: datetime) -> None:
         """Keep the message of the running job invisible."""
-        await Change(self._table, now).running(delivery)
-        await self._queues.hide(delivery.claim.desk, delivery.receipt, span)
+        await self._change(now, lambda tx: running.keep_hidden(tx, self._post, delivery, span))
 
     async def save_partial(
         self, delivery: Delivery, partial: Json, commit: str, *, now: datetime
@@ -189,14 +198,14 @@ class AwsBackend(AwsRecords):
         """Delete the message and record the outcome; then hand over the next job if asked."""
         may_go_on = await self._change(
             now,
-            lambda tx: running.settle(tx, self._queues, delivery, outcome, self._limits),
+            lambda tx: running.settle(tx, self._post, delivery, outcome, self._limits),
         )
         worker_id = delivery.claim.worker_id
         self._done[worker_id] = self._done.get(worker_id, 0) + may_go_on
         if not (and_next and may_go_on):
             return None
         try:
-            found, _, _ = await self._hand_over(delivery.claim, now)
+            found, _, _ = await self._inbox.hand_over(delivery.claim, now)
         except ClaimLost:
             # The outcome stands; the next call says that the claim is lost.
             return None
@@ -208,29 +217,42 @@ class AwsBackend(AwsRecords):
 
     async def catch_up(self, claim: Claim, generation: int, *, now: datetime) -> None:
         """Go on behind *generation*, which was met on a branch."""
-        await self._change(now, lambda tx: claiming.catch_up(tx, self._queues, claim, generation))
+        await self._change(now, lambda tx: claiming.catch_up(tx, self._post, claim, generation))
 
     async def release(self, claim: Claim, *, now: datetime) -> bool:
         """Leave the desk if nothing is pending."""
         done = self._done.pop(claim.worker_id, 0)
-        return await self._change(now, lambda tx: claiming.release(tx, claim, done=done))
+        return await self._change(
+            now, lambda tx: claiming.release(tx, self._post, claim, done=done)
+        )
 
     async def give_way(self, claim: Claim, *, now: datetime) -> None:
         """Leave the desk with jobs pending."""
         done = self._done.pop(claim.worker_id, 0)
-        await self._change(now, lambda tx: claiming.give_way(tx, self._queues, claim, done=done))
+        await self._change(now, lambda tx: claiming.give_way(tx, self._post, claim, done=done))
 
-    def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
-        """The interrupts that come for this worker."""
-        return self._bell.interrupts(worker_id)
+    async def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
+        """The interrupts that come for this worker: a ring, and what the record says then."""
+        async for _ in self._bell.rings(worker_id):
+            worker = await self._table.get(worker_key(worker_id))
+            if worker is None or not worker["desk"]:
+                continue
+            desk = await self._record(Desk.from_key(str(worker["desk"])))
+            if desk is None or desk.owner != worker_id:
+                continue
+            found = claiming.interrupt_of(
+                desk, is_draining=bool(worker["is_draining"]), limits=self._limits
+            )
+            if found is not None:
+                yield found
 
     async def cancel(self, job_id: str, *, now: datetime) -> Job:
         """End a queued job, or ask its owner to stop it."""
-        return await self._change(now, lambda tx: asking.cancel(tx, self._queues, job_id))
+        return await self._change(now, lambda tx: asking.cancel(tx, self._post, job_id))
 
     async def retry(self, job_id: str, *, now: datetime) -> Job:
         """Send an ended job again."""
-        return await self._change(now, lambda tx: asking.retry(tx, self._queues, job_id))
+        return await self._change(now, lambda tx: asking.retry(tx, self._post, job_id))
 
     async def discard(self, job_id: str, *, now: datetime) -> None:
         """Remove a dead or failed job."""
@@ -239,23 +261,23 @@ class AwsBackend(AwsRecords):
 
     async def pause(self, desk: Desk, *, now: datetime) -> None:
         """Stop serving the desk."""
-        await self._change(now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=True))
+        await self._change(now, lambda tx: asking.pause(tx, self._post, desk, is_paused=True))
 
     async def resume(self, desk: Desk, *, now: datetime) -> None:
         """Serve the desk again."""
-        await self._change(now, lambda tx: asking.pause(tx, self._queues, desk, is_paused=False))
+        await self._change(now, lambda tx: asking.pause(tx, self._post, desk, is_paused=False))
 
     async def ask_release(self, desk: Desk, *, now: datetime) -> None:
         """Ask the owner to leave the desk after its job."""
-        await self._change(now, lambda tx: asking.ask_release(tx, self._queues, desk))
+        await self._change(now, lambda tx: asking.ask_release(tx, self._post, desk))
 
     async def drain(self, worker_id: str, *, now: datetime) -> None:
         """Ask a worker to finish and take no more."""
-        await self._change(now, lambda tx: asking.drain(tx, self._queues, worker_id))
+        await self._change(now, lambda tx: asking.drain(tx, self._post, worker_id))
 
     async def retire(self, worker_id: str, *, now: datetime) -> bool:
         """Drain a worker only if it holds no desk."""
-        return await self._change(now, lambda tx: asking.retire(tx, self._queues, worker_id))
+        return await self._change(now, lambda tx: asking.retire(tx, self._post, worker_id))
 
     async def pin(self, desks: Iterable[Desk], *, now: datetime) -> None:
         """Reserve exactly these desks for pinned workers."""
@@ -263,8 +285,8 @@ class AwsBackend(AwsRecords):
 
     async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
         """Free what the dead left, wake who can help, remove what is old."""
-        lapsed = await claiming.expire_lapsed(self._table, self._queues, self._limits, now)
-        waiting = await sweeping.wake_waiting(self._table, self._queues, self._limits, now)
+        lapsed = await claiming.expire_lapsed(self._table, self._post, self._limits, now)
+        waiting = await sweeping.wake_waiting(self._table, self._post, self._limits, now)
         removed = 0
         if retention is not None:
             removed = await sweeping.remove_old(self._table, self._history, retention, now)
@@ -274,38 +296,33 @@ class AwsBackend(AwsRecords):
         """Close the connections."""
         self._calls.close()
 
-    async def _hand_over(
-        self, claim: Claim, now: datetime
-    ) -> tuple[Delivery | None, DeskRecord, bool]:
-        """The send that is to run next, or none; the desk as it stood; whether to wait then.
+    async def workflow_over(
+        self, execution: str, desk: Desk, job_id: str, *, now: datetime
+    ) -> None:
+        """Go on with a job whose execution has ended without an outcome; nothing, if it has one.
 
-        There is nothing to wait for when more was dropped than one call takes.
+        A stopped one cancels its job; a failed one is replaced, a few times.
         """
-        desk, again, is_due = await running.standing(Change(self._table, now), claim)
-        if again is not None:
-            # Whoever asked before may have died before this step.
-            await running.raise_visibility(self._queues, again)
-        if again is not None or not is_due:
-            return again, desk, True
-        for _ in range(running.DROPS_MAX):
-            message = await self._queues.receive(claim.desk)
-            if message is None and await running.send_missing(self._queues, desk, now):
-                message = await self._queues.receive(claim.desk)
-            if message is None:
-                return None, desk, True
-            found = await self._change(
-                now,
-                lambda tx, message=message: running.hand_over(
-                    tx, self._queues, claim, message, self._limits
-                ),
-            )
-            if isinstance(found, Delivery):
-                await running.raise_visibility(self._queues, found)
-                return found, desk, True
-            desk = found
-            if not running.may_hand_over(desk, now):
-                return None, desk, True
-        return None, desk, False
+        carriage = await self._post.workflow.carriage(execution)
+        await self._change(
+            now,
+            lambda tx: carrying.carry_on(
+                tx, self._post, desk, job_id=job_id, execution=execution, carriage=carriage
+            ),
+        )
+
+    async def _tell_alive(self, desk: DeskRecord, now: datetime) -> None:
+        """Reset the watchdog of the running job; find out what became of one that is gone."""
+        assert desk.active is not None
+        try:
+            is_waiting = await self._post.workflow.is_waiting(desk.active.token)
+        except Unavailable:
+            # The lease is renewed, which is what counts. The next beat tells it.
+            return
+        if not is_waiting:
+            job_id = desk.active.job_id
+            execution = desk.pending[job_id].execution
+            await self.workflow_over(execution, desk.desk, job_id, now=now)
 
     async def _change(self, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:
         return await change(self._table, now, work)

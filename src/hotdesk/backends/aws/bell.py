@@ -1,10 +1,10 @@
 """How a worker of this process waits: for its own queue, and for claim requests.
 
-A worker's queue brings rings and interrupts. Whoever waits for either polls it for
-both, one at a time; what an abandoned poll received comes again a moment later.
+A ring says that there is something to look at, for who waits for work and for who
+watches the running job. Whoever waits polls for both, one at a time; what an abandoned
+poll received comes again a moment later.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,15 +13,13 @@ import anyio
 import anyio.lowlevel
 
 from hotdesk.backends.aws.queues import POLL, Queues
-from hotdesk.desks import Interrupt
 
 
 @dataclass(slots=True, eq=False)
 class _Seat:
     is_rung: bool = False
     is_polling: bool = False
-    # Late ones are of no use: the record tells with each heartbeat who is to stop.
-    interrupts: deque[Interrupt] = field(default_factory=lambda: deque(maxlen=100))
+    rings: int = 0
     changed: anyio.Event = field(default_factory=anyio.Event)
 
     def tell(self) -> None:
@@ -56,13 +54,15 @@ class Bell:
                 tasks.start_soon(first, each)
         seat.is_rung = False
 
-    async def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
-        """The interrupts of a worker, as they come."""
+    async def rings(self, worker_id: str) -> AsyncIterator[None]:
+        """Each ring of a worker from now on; several at once are one."""
         seat = self._seat(worker_id)
+        heard = seat.rings
         while True:
-            while not seat.interrupts:
+            while seat.rings == heard:
                 await self._hear(seat, worker_id)
-            yield seat.interrupts.popleft()
+            heard = seat.rings
+            yield
 
     def _seat(self, worker_id: str) -> _Seat:
         return self._seats.setdefault(worker_id, _Seat())
@@ -83,11 +83,9 @@ class Bell:
             return
         seat.is_polling = True
         try:
-            for each in await self._queues.poll_rings(worker_id, POLL):
-                # An interrupt is a ring too: it may be an order to drain.
+            if await self._queues.poll_rings(worker_id, POLL):
                 seat.is_rung = True
-                if each is not None:
-                    seat.interrupts.append(each)
+                seat.rings += 1
         finally:
             seat.is_polling = False
             seat.tell()

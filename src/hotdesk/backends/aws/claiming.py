@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hotdesk.backends.aws import waking
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, OWNED, DeskRecord, key_of
-from hotdesk.backends.aws.queues import Queues
+from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import worker_key
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import Item, Value, instant_of, stamp
-from hotdesk.desks import Claim, Delivery, Desk, DeskView, JobState
+from hotdesk.desks import Claim, Delivery, Desk, DeskView, Interrupt, JobState
 from hotdesk.errors import ClaimLost, NotAllowed, NotFound
 from hotdesk.events import (
     BranchFenced,
@@ -46,7 +47,7 @@ async def worker_of(table: Table, worker_id: str) -> dict[str, Any]:
     return worker
 
 
-async def own(change: Change, queues: Queues, worker_id: str, *, lease: timedelta) -> Claim | None:
+async def own(change: Change, post: Post, worker_id: str, *, lease: timedelta) -> Claim | None:
     """The claim that a worker holds already, because the answer was lost; renewed."""
     worker = await worker_of(change.table, worker_id)
     if worker["desk"] is None:
@@ -58,7 +59,7 @@ async def own(change: Change, queues: Queues, worker_id: str, *, lease: timedelt
             change.write_desk(desk)
             return desk.claim()
         # It slept past its lease. What ran then has lost its claim, and its attempt counts.
-        await expire(change, queues, desk)
+        await expire(change, post, desk)
     await stand(change, worker_id)
     return None
 
@@ -86,8 +87,9 @@ async def take(
     desk.free_since = None
     desk.is_release_asked = False
     desk.asked_at = None
+    worker = await worker_of(change.table, worker_id)
+    desk.rings = worker["rings"]
     change.write_desk(desk)
-    await worker_of(change.table, worker_id)
     change.update(
         worker_key(worker_id),
         "SET #desk = :desk, #free_since = :none, #seen_at = :now",
@@ -159,16 +161,7 @@ async def view(
 ) -> DeskView:
     """The desk as its owner should see it; a *worker* that was forgotten drains."""
     is_draining = worker is None or bool(worker["is_draining"])
-    interrupt = None
-    if desk.active is not None:
-        running = desk.pending[desk.active.job_id].entry
-        interrupt = interrupt_for(
-            running,
-            desk.newer(running),
-            is_draining=is_draining,
-            is_ending=desk.active.is_ending,
-            limits=limits,
-        )
+    interrupt = interrupt_of(desk, is_draining=is_draining, limits=limits)
     is_pinned = worker is not None and worker["pinned"] is not None
     return DeskView(
         interrupt=interrupt,
@@ -180,6 +173,20 @@ async def view(
     )
 
 
+def interrupt_of(desk: DeskRecord, *, is_draining: bool, limits: Limits) -> Interrupt | None:
+    """Why what runs is to stop, if it is."""
+    if desk.active is None:
+        return None
+    running = desk.pending[desk.active.job_id].entry
+    return interrupt_for(
+        running,
+        desk.newer(running),
+        is_draining=is_draining,
+        is_ending=desk.active.is_ending,
+        limits=limits,
+    )
+
+
 async def _is_one_wanted(table: Table, now: datetime) -> bool:
     """Whether a desk waits and no worker is free to take it."""
     waiting = await candidates(table, None)
@@ -188,11 +195,12 @@ async def _is_one_wanted(table: Table, now: datetime) -> bool:
     return not any(waking.is_free(each, now) for each in await waking.workers(table))
 
 
-async def release(change: Change, claim: Claim, *, done: int) -> bool:
+async def release(change: Change, post: Post, claim: Claim, *, done: int) -> bool:
     """Clear the owner if nothing is pending."""
     desk = await change.held(claim)
     if desk.pending:
         return False
+    await clear_leftover(post, desk)
     _clear_owner(desk)
     desk.is_unclean = False
     change.write_desk(desk)
@@ -201,13 +209,14 @@ async def release(change: Change, claim: Claim, *, done: int) -> bool:
     return True
 
 
-async def give_way(change: Change, queues: Queues, claim: Claim, *, done: int) -> None:
+async def give_way(change: Change, post: Post, claim: Claim, *, done: int) -> None:
     """Clear the owner although jobs are pending, and ask for another."""
     desk = await change.held(claim)
-    await _leave(change, queues, desk, is_clean=True)
+    await clear_leftover(post, desk)
+    await _leave(change, post, desk, is_clean=True)
     await stand(change, claim.worker_id, done=done)
     change.emit(DeskGivenWay(desk=desk.desk.key, generation=claim.generation))
-    waking.ask(change, queues, desk)
+    waking.ask(change, post, desk)
 
 
 async def fenced(change: Change, claim: Claim, thread: str) -> None:
@@ -218,40 +227,39 @@ async def fenced(change: Change, claim: Claim, thread: str) -> None:
     change.emit(BranchFenced(desk=desk.desk.key, generation=claim.generation, thread=thread))
 
 
-async def catch_up(change: Change, queues: Queues, claim: Claim, generation: int) -> None:
+async def catch_up(change: Change, post: Post, claim: Claim, generation: int) -> None:
     """Put the generation behind one that the record had forgotten, and free the desk."""
     try:
         desk = await change.held(claim)
     except ClaimLost:
         return
-    await expire(change, queues, desk)
+    await expire(change, post, desk)
     desk.generation = max(desk.generation, min(generation, GENERATION_MET_MAX))
     await stand(change, claim.worker_id)
 
 
-async def expire_lapsed(table: Table, queues: Queues, limits: Limits, now: datetime) -> int:
+async def expire_lapsed(table: Table, post: Post, limits: Limits, now: datetime) -> int:
     """Free the desks whose lease has ended, with the margin for clock skew; count them."""
     before = stamp(now - limits.clock_skew)
     count = 0
     for item in await table.found(OWNED, index="by_time", until=before, limit=LAPSED_MAX):
         desk = DeskRecord.from_item(item).desk
-        count += await change(
-            table, now, lambda tx, desk=desk: _expire_if_lapsed(tx, queues, desk, limits)
-        )
+        lapsed = partial(_expire_if_lapsed, post=post, key=desk, limits=limits)
+        count += await change(table, now, lapsed)
     return count
 
 
-async def _expire_if_lapsed(change: Change, queues: Queues, key: Desk, limits: Limits) -> bool:
+async def _expire_if_lapsed(change: Change, post: Post, key: Desk, limits: Limits) -> bool:
     desk = await change.desk(key)
     if not desk.owner or has_live_owner(
         desk.owner, desk.lease_until, margin=limits.clock_skew, now=change.now
     ):
         return False
-    await expire(change, queues, desk)
+    await expire(change, post, desk)
     return True
 
 
-async def forget(change: Change, queues: Queues, worker_id: str, *, is_clean: bool) -> bool:
+async def forget(change: Change, post: Post, worker_id: str, *, is_clean: bool) -> bool:
     """Free what a worker held as after a death, and forget it; whether it was known."""
     worker: dict[str, Any] | None = await change.table.get(worker_key(worker_id))
     if worker is None:
@@ -259,13 +267,13 @@ async def forget(change: Change, queues: Queues, worker_id: str, *, is_clean: bo
     if worker["desk"] is not None:
         desk = await change.desk(Desk.from_key(worker["desk"]))
         if desk.owner == worker_id:
-            await expire(change, queues, desk)
+            await expire(change, post, desk)
     change.delete(worker_key(worker_id))
     change.emit(WorkerStopped(worker_id=worker_id, is_clean=is_clean))
     return True
 
 
-async def expire(change: Change, queues: Queues, desk: DeskRecord) -> None:
+async def expire(change: Change, post: Post, desk: DeskRecord) -> None:
     """End a claim whose owner did not end it, and ask for another worker."""
     # The worker is not noted as free: it may be frozen, until it claims again.
     assert desk.lease_until is not None
@@ -279,15 +287,19 @@ async def expire(change: Change, queues: Queues, desk: DeskRecord) -> None:
             late_by_ms=late // timedelta(milliseconds=1),
         )
     )
-    await _leave(change, queues, desk, is_clean=False)
-    waking.ask(change, queues, desk)
+    await _leave(change, post, desk, is_clean=False)
+    waking.ask(change, post, desk)
 
 
-async def _leave(change: Change, queues: Queues, desk: DeskRecord, *, is_clean: bool) -> None:
+async def _leave(change: Change, post: Post, desk: DeskRecord, *, is_clean: bool) -> None:
     """Clear the owner. A job that was active is the next to be handed over."""
     if desk.active is not None:
-        # Shown before it is cleared: whoever dies in between leaves the receipt behind.
-        await queues.hide(desk.desk, desk.active.receipt, timedelta(0))
+        if desk.active.receipt:
+            # Shown before it is cleared: whoever dies in between leaves the receipt behind.
+            await post.queues.hide(desk.queue, desk.active.receipt, timedelta(0))
+        else:
+            pending = desk.pending[desk.active.job_id]
+            desk.pending[desk.active.job_id] = replace(pending, token=desk.active.token)
         stored = await change.job(desk.active.job_id)
         if not is_clean:
             desk.unfenced = sorted({*desk.unfenced, stored.job.thread})
@@ -304,11 +316,19 @@ async def _leave(change: Change, queues: Queues, desk: DeskRecord, *, is_clean: 
 
 def _clear_owner(desk: DeskRecord) -> None:
     desk.owner = ""
+    desk.rings = ""
     desk.lease_until = None
     desk.free_since = None
     desk.is_release_asked = False
     desk.active = None
     desk.asked_at = None
+
+
+async def clear_leftover(post: Post, desk: DeskRecord) -> None:
+    """Call back and delete what is left of the last send; the record notes that it is done."""
+    if desk.leftover is not None:
+        await post.finish(desk.queue, desk.leftover)
+        desk.leftover = None
 
 
 async def stand(change: Change, worker_id: str, *, done: int = 0) -> None:

@@ -16,31 +16,56 @@ from hotdesk.backends.aws.values import (
     stamp,
     stamp_or_none,
 )
+from hotdesk.backends.aws.workflow import Verdict
 from hotdesk.desks import Claim, Delivery, Desk, DeskStatus, Entry, InterruptPolicy
 
-# An item of DynamoDB has at most 400 KB, and an entry here about 300 bytes.
-PENDING_MAX = 1000
+# An item of DynamoDB has at most 400 KB. An entry here takes about 350 bytes, the token of
+# one whose message was taken ahead of its turn about 1,000 more.
+PENDING_MAX = 800
+EARLY_MAX = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """One announced, unsettled send. ``since`` is when it was announced."""
+    """One announced, unsettled send. ``since`` is when it was announced.
+
+    ``execution`` carries it, the one of ``starts`` that were needed. ``token`` is set once
+    its message was taken ahead of its turn: then no message of it is in the queue.
+    """
 
     entry: Entry
     place: int
     since: datetime
+    execution: str
+    starts: int = 1
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Active:
-    """The send being run, and the receipt of its message."""
+    """The send being run, where its outcome is called back, and the receipt of its message.
+
+    Without a receipt there is no message any more.
+    """
 
     job_id: str
     send: int
+    token: str
     receipt: str
     since: datetime
     expires: datetime
     is_ending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """What is still to be called back and deleted for a send whose outcome is recorded."""
+
+    job_id: str
+    execution: str
+    token: str
+    receipt: str
+    verdict: Verdict
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,12 +82,21 @@ class ThreadState:
 
 @dataclass(slots=True, kw_only=True)
 class DeskRecord:
-    """The desk as it stands; a verb changes it and has it written under its version."""
+    """The desk as it stands; a verb changes it and has it written under its version.
+
+    ``queue`` is the URL of its queue, empty until the workflow has made one; ``queues`` is
+    how many were given up. ``rings`` is where its owner, or the worker that is pinned to it,
+    is woken.
+    """
 
     desk: Desk
     version: int = 0
     generation: int = 0
     owner: str = ""
+    rings: str = ""
+    queue: str = ""
+    queues: int = 0
+    leftover: Leftover | None = None
     lease_until: datetime | None = None
     free_since: datetime | None = None
     # Tells apart who began to wait in the same instant; given when the change is committed.
@@ -182,6 +216,10 @@ class DeskRecord:
             "version": self.version,
             "generation": self.generation,
             "owner": self.owner,
+            "rings": self.rings,
+            "queue": self.queue,
+            "queues": self.queues,
+            "leftover": _leftover_item(self.leftover),
             "lease_until": stamp_or_none(self.lease_until),
             "free_since": stamp_or_none(self.free_since),
             "free_order": self.free_order,
@@ -210,6 +248,10 @@ class DeskRecord:
             version=row["version"],
             generation=row["generation"],
             owner=row["owner"],
+            rings=row["rings"],
+            queue=row["queue"],
+            queues=row["queues"],
+            leftover=_leftover_of(row["leftover"]),
             lease_until=instant_or_none(row["lease_until"]),
             free_since=instant_or_none(row["free_since"]),
             free_order=row["free_order"],
@@ -235,12 +277,15 @@ class DeskRecord:
         if self.free_since is not None:
             is_open = not (self.is_paused or self.is_pinned)
             return FREE if is_open else KEPT, f"{stamp(self.free_since)} {serial(self.free_order)}"
+        if self.leftover is not None:
+            return LEFT, self.desk.key
         return IDLE, self.desk.key
 
 
 OWNED = "desk owned"
 FREE = "desk free"
 KEPT = "desk kept"
+LEFT = "desk left"
 IDLE = "desk idle"
 
 
@@ -262,6 +307,9 @@ def _pending_item(each: Pending) -> Item:
         "given_back": entry.given_back,
         "is_cancelled": entry.is_cancelled,
         "since": stamp(each.since),
+        "execution": each.execution,
+        "starts": each.starts,
+        "token": each.token,
     }
 
 
@@ -277,7 +325,14 @@ def _pending_of(job_id: str, row: dict[str, Any]) -> Pending:
         given_back=row["given_back"],
         is_cancelled=row["is_cancelled"],
     )
-    return Pending(entry=entry, place=row["place"], since=instant_of(row["since"]))
+    return Pending(
+        entry=entry,
+        place=row["place"],
+        since=instant_of(row["since"]),
+        execution=row["execution"],
+        starts=row["starts"],
+        token=row["token"],
+    )
 
 
 def _active_item(active: Active | None) -> Item | None:
@@ -286,6 +341,7 @@ def _active_item(active: Active | None) -> Item | None:
     return {
         "job": active.job_id,
         "send": active.send,
+        "token": active.token,
         "receipt": active.receipt,
         "since": stamp(active.since),
         "expires": stamp(active.expires),
@@ -299,8 +355,34 @@ def _active_of(row: dict[str, Any] | None) -> Active | None:
     return Active(
         job_id=row["job"],
         send=row["send"],
+        token=row["token"],
         receipt=row["receipt"],
         since=instant_of(row["since"]),
         expires=instant_of(row["expires"]),
         is_ending=row["is_ending"],
+    )
+
+
+def _leftover_item(leftover: Leftover | None) -> Item | None:
+    if leftover is None:
+        return None
+    return {
+        "job": leftover.job_id,
+        "execution": leftover.execution,
+        "token": leftover.token,
+        "receipt": leftover.receipt,
+        "send": leftover.verdict.send,
+        "is_answered": leftover.verdict.is_answered,
+    }
+
+
+def _leftover_of(row: dict[str, Any] | None) -> Leftover | None:
+    if row is None:
+        return None
+    return Leftover(
+        job_id=row["job"],
+        execution=row["execution"],
+        token=row["token"],
+        receipt=row["receipt"],
+        verdict=Verdict(send=row["send"], is_answered=row["is_answered"]),
     )

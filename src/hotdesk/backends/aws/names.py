@@ -31,7 +31,7 @@ class Names:
     @property
     def unclaimed(self) -> str:
         """The queue of claim requests."""
-        return f"{self.stack}-unclaimed"
+        return unclaimed(self.stack)
 
     @property
     def state_machine_arn(self) -> str:
@@ -52,17 +52,24 @@ class Names:
         """One run of the workflow."""
         return self.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
-    def of_desk(self, desk: Desk, generation: int) -> str:
-        """A desk's queue, as the generation that made it called it.
 
-        SQS blocks the name of a queue that was removed for 60 s, and takes 80 characters;
-        `web-shop`+`ana` must not meet `web`+`shop-ana`.
-        """
-        return f"{self.stack}-input-{digest(desk.key)}-{generation}.fifo"
+def of_desk(stack: str, desk: Desk, number: int) -> str:
+    """A desk's queue, the one behind *number* that were given up.
 
-    def of_worker(self, worker_id: str) -> str:
-        """The queue through which a worker is woken and interrupted."""
-        return f"{self.stack}-worker-{digest(worker_id)}"
+    SQS blocks the name of a queue that was removed for 60 s, and takes 80 characters;
+    `web-shop`+`ana` must not meet `web`+`shop-ana`.
+    """
+    return f"{stack}-input-{digest(desk.key)}-{number}.fifo"
+
+
+def of_worker(stack: str, worker_id: str) -> str:
+    """The queue through which a worker is woken and interrupted."""
+    return f"{stack}-worker-{digest(worker_id)}"
+
+
+def unclaimed(stack: str) -> str:
+    """The queue of claim requests."""
+    return f"{stack}-unclaimed"
 
 
 def digest(text: str) -> str:

@@ -1,14 +1,16 @@
-"""Announce, ask and send: one transaction, then the messages of its sends."""
+"""Announce: one transaction, then the executions that ask, interrupt and send."""
 
 from collections.abc import Sequence
 
 from hotdesk.backends.aws import waking
+from hotdesk.backends.aws.carrying import carry
 from hotdesk.backends.aws.change import Change
 from hotdesk.backends.aws.desk import PENDING_MAX, DeskRecord, Pending
-from hotdesk.backends.aws.queues import Queues
+from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import MAIL, StoredJob, entry_of, job_key
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
+from hotdesk.backends.aws.workflow import execution_name
 from hotdesk.desks import Desk, InterruptPolicy, InterruptReason, Job, JobState, NewJob
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.events import JobSubmitted
@@ -18,9 +20,7 @@ from hotdesk.lifecycle import Limits, has_live_owner, preempts
 TOGETHER_MAX = 24
 
 
-async def submit(
-    change: Change, queues: Queues, jobs: Sequence[NewJob], limits: Limits
-) -> list[Job]:
+async def submit(change: Change, post: Post, jobs: Sequence[NewJob], limits: Limits) -> list[Job]:
     """Make *jobs* durable; those whose id is known come back as they stand."""
     submitted = []
     mails: set[tuple[str, str]] = set()
@@ -31,46 +31,33 @@ async def submit(
                 raise Rejected(f"job id {new.id!r} belongs to another desk; choose another id")
             submitted.append(known.job)
             if known.job.state is JobState.QUEUED:
-                # Whoever announced it may not have come to send it.
-                send(change, queues, known.job)
+                # Whoever announced it may not have come to start its execution.
+                carry(change, post, await change.desk(new.desk), new.id)
             continue
         job = await _announce(change, new)
         submitted.append(job)
         if new.origin.message_id:
             await remember_mail(change, new.origin.message_id, new.desk, new.thread, mails)
-        # The message before the ring: whoever is woken finds it.
-        send(change, queues, job)
         desk = await change.desk(new.desk)
-        if has_live_owner(desk.owner, desk.lease_until, margin=limits.clock_skew, now=change.now):
-            tell_owner(change, queues, desk, job, limits)
-        else:
-            waking.ask(change, queues, desk)
+        carry(change, post, desk, job.id)
+        if not desk.owner:
+            # The workflow asks for any worker; a pinned one and one that lingers are rung.
+            if desk.is_pinned:
+                waking.ask(change, post, desk)
+            elif len(desk.pending) == 1:
+                waking.ring_lingering(change, post)
+        elif has_live_owner(
+            desk.owner, desk.lease_until, margin=limits.clock_skew, now=change.now
+        ) and _preempts(desk, job, limits):
+            waking.note_interrupt(change, desk, InterruptReason.PREEMPT, by=new.id)
     return submitted
 
 
-def send(change: Change, queues: Queues, job: Job) -> None:
-    """Send the message of the job's current send once the change is committed.
-
-    Sent twice within five minutes it is one message; later, the second is dropped when its
-    turn comes, because its send is over.
-    """
-
-    async def effect() -> None:
-        await queues.send(job.desk, job.id, job.send)
-
-    change.effects.append(effect)
-
-
-def tell_owner(change: Change, queues: Queues, desk: DeskRecord, new: Job, limits: Limits) -> None:
-    """Wake the owner of *desk*; interrupt its running job if *new* preempts it."""
-    if desk.active is None:
-        waking.ring(change, queues, desk.owner)
-        return
-    if new.interrupt is InterruptPolicy.NEVER or desk.active.is_ending:
-        return
-    running = desk.pending[desk.active.job_id].entry
-    if preempts(entry_of(new), running, limits):
-        waking.interrupt(change, queues, desk, InterruptReason.PREEMPT, by=new.id)
+def _preempts(desk: DeskRecord, new: Job, limits: Limits) -> bool:
+    """Whether the workflow's ring will find that *new* stops what runs."""
+    if desk.active is None or desk.active.is_ending or new.interrupt is InterruptPolicy.NEVER:
+        return False
+    return preempts(entry_of(new), desk.pending[desk.active.job_id].entry, limits)
 
 
 def announce(change: Change, desk: DeskRecord, job: Job) -> None:
@@ -81,7 +68,12 @@ def announce(change: Change, desk: DeskRecord, job: Job) -> None:
     """
     if len(desk.pending) >= PENDING_MAX:
         raise Unavailable(f"desk {desk.desk} has {PENDING_MAX} pending jobs; let it work first")
-    desk.pending[job.id] = Pending(entry=entry_of(job), place=job.place, since=change.now)
+    desk.pending[job.id] = Pending(
+        entry=entry_of(job),
+        place=job.place,
+        since=change.now,
+        execution=execution_name(job.id, job.send),
+    )
     if not desk.owner and desk.free_since is None:
         desk.wait_from(change.now)
     change.write_desk(desk)

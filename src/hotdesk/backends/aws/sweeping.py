@@ -1,12 +1,13 @@
 """The guarantee behind the fast path, and retention: bounded work in small changes."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from hotdesk.backends.aws import asking, waking
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, KEPT, OWNED, DeskRecord
 from hotdesk.backends.aws.history import History
-from hotdesk.backends.aws.queues import Queues
+from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import DUE, ENDED, MAIL, stored_job
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
@@ -18,7 +19,7 @@ from hotdesk.lifecycle import Limits
 BATCH = 200
 
 
-async def wake_waiting(table: Table, queues: Queues, limits: Limits, now: datetime) -> int:
+async def wake_waiting(table: Table, post: Post, limits: Limits, now: datetime) -> int:
     """Ask again for desks that nobody came for; count those that any worker may claim."""
     count = 0
     latest = now + limits.backoff_max
@@ -28,18 +29,18 @@ async def wake_waiting(table: Table, queues: Queues, limits: Limits, now: dateti
             count += desk.may_be_claimed(None, now)
             is_stretched = desk.due_at is not None and desk.due_at > latest
             if is_stretched or (kind is not OWNED and desk.is_due(now)):
-                await change(table, now, lambda tx, key=desk.desk: _wake(tx, queues, key, latest))
+                await change(table, now, partial(_wake, post=post, key=desk.desk, latest=latest))
     return count
 
 
-async def _wake(change: Change, queues: Queues, key: Desk, latest: datetime) -> None:
+async def _wake(change: Change, post: Post, key: Desk, latest: datetime) -> None:
     desk = await change.desk(key)
     if desk.due_at is not None and desk.due_at > latest:
         # A backoff that ends later than any could was made before the clock was set back.
         desk.due_at = latest
         change.write_desk(desk)
     elif desk.is_due(change.now):
-        waking.ask(change, queues, desk)
+        waking.ask(change, post, desk)
 
 
 async def remove_old(table: Table, history: History, retention: timedelta, now: datetime) -> int:
@@ -52,7 +53,7 @@ async def remove_old(table: Table, history: History, retention: timedelta, now: 
     removed = 0
     for item in await table.found(ENDED, index="by_time", until=before, limit=BATCH):
         job_id = stored_job(item).job.id
-        if await change(table, now, lambda tx, job_id=job_id: _remove(tx, job_id, before)):
+        if await change(table, now, partial(_remove, job_id=job_id, before=before)):
             await asking.forget_rest(table, job_id)
             removed += 1
     await history.remove(before)
