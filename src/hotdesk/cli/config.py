@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -36,7 +37,9 @@ def show(invocation: Invocation, *, origin: bool) -> None:
 @pass_invocation
 def path(invocation: Invocation) -> None:
     """Print the files that are read, the strongest last."""
-    files = [str(file.absolute()) for file in invocation.load().files]
+    files = [
+        str(file.absolute() if isinstance(file, Path) else file) for file in invocation.load().files
+    ]
     if not files:
         invocation.output.note("There is no file: the defaults hold. Write one: hotdesk init")
     for file in files:

@@ -14,10 +14,11 @@ from hotdesk.cli.options import Given
 from hotdesk.cli.output import Output
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
-from hotdesk.config import Config, Loaded, load
+from hotdesk.config import Config, Loaded
 from hotdesk.errors import HotdeskError, Unavailable
 from hotdesk.ports import Backend
 from hotdesk.wiring import client_of, open_backend
+from hotdesk.wiring.settings import load_settings
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ class Invocation:
             ConfigError: Something is wrong with it.
         """
         given = {"backend": self.backend, **flags}
-        loaded = load(
+        loaded = load_settings(
             self.config_file,
             {name.replace("__", "."): value for name, value in given.items() if value is not None},
         )

@@ -3,7 +3,7 @@
 Nothing below ``wiring`` sees what is made here.
 """
 
-from hotdesk.config.loading import Loaded, load
+from hotdesk.config.loading import Document, Loaded, load, names_file
 from hotdesk.config.mistakes import ConfigMistakes
 from hotdesk.config.secret import SecretRef
 from hotdesk.config.sections import (
@@ -20,6 +20,7 @@ __all__ = [
     "Config",
     "ConfigMistakes",
     "ConfinementConfig",
+    "Document",
     "Loaded",
     "MailConfig",
     "ProjectConfig",
@@ -27,5 +28,6 @@ __all__ = [
     "SecretRef",
     "Section",
     "load",
+    "names_file",
     "settings",
 ]

@@ -35,21 +35,31 @@ class Layers:
             ConfigError: It cannot be read, is not TOML, or holds a NUL.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-            found = list(_leaves(tomllib.loads(text)))
+            content = path.read_bytes()
         except OSError as error:
             raise ConfigError(str(path), f"cannot be read: {error.strerror}") from None
+        self.add_document(content, str(path))
+
+    def add_document(self, content: bytes, origin: str) -> None:
+        """Lay TOML that came from *origin* over the rest.
+
+        Raises:
+            ConfigError: It is not TOML, or holds a NUL.
+        """
+        try:
+            text = content.decode("utf-8").replace("\r\n", "\n")
+            found = list(_leaves(tomllib.loads(text)))
         except UnicodeDecodeError:
-            raise ConfigError(str(path), "is not a text in UTF-8") from None
+            raise ConfigError(origin, "is not a text in UTF-8") from None
         except RecursionError:
-            raise ConfigError(str(path), "is nested too deeply") from None
+            raise ConfigError(origin, "is nested too deeply") from None
         except ValueError as error:
             # Most are TOMLDecodeError; a number of 5,000 digits is one without that name.
-            raise ConfigError(str(path), f"is not TOML: {error}") from None
+            raise ConfigError(origin, f"is not TOML: {error}") from None
         lines = lines_of(text)
         for key, value in found:
             line = next((lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in lines), 1)
-            self.put(key, value, f"{path}:{line}")
+            self.put(key, value, f"{origin}:{line}")
 
     def add_text(self, key: Key, text: str, origin: str) -> None:
         """Lay one setting over the rest; lists and tables are written as in TOML."""

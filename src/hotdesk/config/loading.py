@@ -26,12 +26,20 @@ NO_SETTINGS = ("JOB_FILE", "RESULT_FILE", "SESSION_DIR", "DESK", "CONFIG_S3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What stands in ``hotdesk.toml`` on a machine that has none; ``origin`` is its address."""
+
+    origin: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A configuration and where it came from; ``files`` are those that were read."""
 
     config: Config
     layers: Layers
-    files: tuple[Path, ...]
+    files: tuple[Path | str, ...]
 
     def values(self) -> Iterator[tuple[Key, object, str]]:
         """Yield each setting with its value and its origin."""
@@ -56,11 +64,21 @@ class Loaded:
             raise ConfigMistakes(mistakes)
 
 
-def load(file: Path | None = None, flags: Mapping[str, str] | None = None) -> Loaded:
+def names_file(file: Path | None) -> bool:
+    """Whether somebody has said which file is to be read."""
+    return file is not None or bool(variables().get(f"{PREFIX}CONFIG"))
+
+
+def load(
+    file: Path | None = None,
+    flags: Mapping[str, str] | None = None,
+    *,
+    document: Document | None = None,
+) -> Loaded:
     """Read the configuration and check all of it.
 
-    *file* stands in for ``HOTDESK_CONFIG``, and that for ``hotdesk.toml`` here. *flags*
-    are dotted keys with the values given on the command line.
+    *file* stands in for ``HOTDESK_CONFIG``, and that for *document* or ``hotdesk.toml``
+    here. *flags* are dotted keys with the values given on the command line.
 
     Raises:
         ConfigError: A file cannot be read, or is not TOML.
@@ -74,11 +92,16 @@ def load(file: Path | None = None, flags: Mapping[str, str] | None = None) -> Lo
     named = given.pop("CONFIG", "")
     file = file or (Path(named) if named else None)
     layers = Layers()
-    files = [path for path in (Path.home() / USER_FILE,) if path.is_file()]
-    if file is not None or FILE.is_file():
+    files: list[Path | str] = []
+    if (user_file := Path.home() / USER_FILE).is_file():
+        files.append(user_file)
+        layers.add_file(user_file)
+    if file is None and document is not None:
+        files.append(document.origin)
+        layers.add_document(document.content, document.origin)
+    elif file is not None or FILE.is_file():
         files.append(file or FILE)
-    for path in files:
-        layers.add_file(path)
+        layers.add_file(file or FILE)
     for name, text in given.items():
         layers.add_text(tuple(name.lower().split("__")), text, PREFIX + name)
     for name, text in (flags or {}).items():
