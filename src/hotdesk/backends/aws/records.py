@@ -11,6 +11,7 @@ from hotdesk.backends.aws import submitting, waking
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, OWNED, DeskRecord, key_of
+from hotdesk.backends.aws.handing import owed_jobs
 from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.rows import (
     DUE,
@@ -21,7 +22,6 @@ from hotdesk.backends.aws.rows import (
     stored_job,
     worker_status,
 )
-from hotdesk.backends.aws.running import owed_jobs
 from hotdesk.backends.aws.table import Key, Table
 from hotdesk.backends.aws.values import Item, instant_of, serial, stamp
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
