@@ -286,6 +286,7 @@ class AwsBackend(AwsRecords):
     async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
         """Free what the dead left, wake who can help, remove what is old."""
         lapsed = await claiming.expire_lapsed(self._table, self._post, self._limits, now)
+        await carrying.finish_left(self._table, self._post, now)
         waiting = await sweeping.wake_waiting(self._table, self._post, self._limits, now)
         removed = 0
         if retention is not None:

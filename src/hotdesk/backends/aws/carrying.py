@@ -2,20 +2,27 @@
 
 import secrets
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from hotdesk.backends.aws import waking
 from hotdesk.backends.aws.change import Change
-from hotdesk.backends.aws.desk import DeskRecord
+from hotdesk.backends.aws.change import change as change_desk
+from hotdesk.backends.aws.claiming import clear_leftover
+from hotdesk.backends.aws.desk import LEFT, DeskRecord
 from hotdesk.backends.aws.names import of_desk
 from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import entry_of
 from hotdesk.backends.aws.running import end_unstarted
+from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.workflow import Carriage, Parcel, execution_name
 from hotdesk.desks import Desk, InterruptReason, JobState
 from hotdesk.events import CancelAsked
 
 # A workflow that fails again and again is a fault of the stack, not of the moment.
 STARTS_MAX = 5
+# Desks in one sweep; each death leaves one.
+LEFT_MAX = 50
 
 
 def carry(change: Change, post: Post, desk: DeskRecord, job_id: str) -> None:
@@ -83,6 +90,20 @@ def restart(change: Change, post: Post, desk: DeskRecord, job_id: str) -> None:
     change.write_desk(desk)
     change.effects.append(lambda: post.workflow.stop(lost))
     carry(change, post, desk, job_id)
+
+
+async def finish_left(table: Table, post: Post, now: datetime) -> None:
+    """Call back and delete what owners left who died right behind an outcome."""
+    for item in await table.found(LEFT, index="by_time", limit=LEFT_MAX):
+        desk = DeskRecord.from_item(item).desk
+        await change_desk(table, now, partial(_finish_left, post=post, key=desk))
+
+
+async def _finish_left(change: Change, post: Post, key: Desk) -> None:
+    desk = await change.desk(key)
+    if desk.leftover is not None and not desk.owner:
+        await clear_leftover(post, desk)
+        change.write_desk(desk)
 
 
 async def replace_queue(change: Change, post: Post, key: Desk, queue: str) -> None:

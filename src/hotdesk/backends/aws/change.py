@@ -8,7 +8,7 @@ anew from what stands there now. What goes to queues goes after the commit.
 
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -32,6 +32,7 @@ Effect = Callable[[], Awaitable[None]]
 TRIES_MAX = 20
 PAUSE_SECONDS = 0.02
 EFFECTS_SECONDS_MAX = 15
+EFFECTS_TOGETHER_MAX = 16
 
 
 class Change:
@@ -233,11 +234,35 @@ async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable
             # Jitter, so that two who met do not meet again.
             await anyio.sleep(random.uniform(0, PAUSE_SECONDS * (attempt + 1)))  # noqa: S311
             continue
-        # What is committed is also sent, though its caller is cancelled meanwhile.
-        with anyio.move_on_after(EFFECTS_SECONDS_MAX, shield=True) as sending:
-            for effect in made.effects:
-                await effect()
-        if sending.cancelled_caught:
-            raise Unavailable("the queues did not answer in time", committed=None)
+        await _send(made.effects)
         return value
     raise Unavailable("too many others write to this desk", committed=False)
+
+
+async def _send(effects: Sequence[Effect]) -> None:
+    """Send what is committed, though its caller is cancelled meanwhile; several at once.
+
+    Raises:
+        Unavailable: Some of it could not be sent, or not in time.
+    """
+    failed: list[Unavailable] = []
+    limiter = anyio.CapacityLimiter(EFFECTS_TOGETHER_MAX)
+
+    async def send(effect: Effect) -> None:
+        async with limiter:
+            try:
+                await effect()
+            except Unavailable as error:
+                failed.append(error)
+
+    with anyio.move_on_after(EFFECTS_SECONDS_MAX, shield=True) as sending:
+        if len(effects) == 1:
+            await send(effects[0])
+        else:
+            async with anyio.create_task_group() as tasks:
+                for each in effects:
+                    tasks.start_soon(send, each)
+    if failed:
+        raise failed[0]
+    if sending.cancelled_caught:
+        raise Unavailable("the queues did not answer in time", committed=None)
