@@ -119,12 +119,11 @@ class AwsBackend(AwsRecords):
         self, worker_id: str, *, wait: timedelta, lease: timedelta, now: datetime
     ) -> Claim | None:
         """Take a due desk, or wait for a claim request or a ring and return ``None``."""
-        mine = await self._change(
+        mine, worker = await self._change(
             now, lambda tx: claiming.own(tx, self._post, worker_id, lease=lease)
         )
         if mine is not None:
             return mine
-        worker = await claiming.worker_of(self._table, worker_id)
         pinned = Desk.from_key(worker["pinned"]) if worker["pinned"] else None
         await claiming.expire_lapsed(self._table, self._post, self._limits, now)
         waiting = await claiming.candidates(self._table, pinned)

@@ -47,21 +47,23 @@ async def worker_of(table: Table, worker_id: str) -> dict[str, Any]:
     return worker
 
 
-async def own(change: Change, post: Post, worker_id: str, *, lease: timedelta) -> Claim | None:
-    """The claim that a worker holds already, because the answer was lost; renewed."""
+async def own(
+    change: Change, post: Post, worker_id: str, *, lease: timedelta
+) -> tuple[Claim | None, dict[str, Any]]:
+    """The claim that a worker holds already, because the answer was lost; and the worker."""
     worker = await worker_of(change.table, worker_id)
     if worker["desk"] is None:
-        return None
+        return None, worker
     desk = await change.desk(Desk.from_key(worker["desk"]))
     if desk.owner == worker_id and desk.lease_until is not None:
         if desk.lease_until > change.now:
             desk.lease_until = change.now + lease
             change.write_desk(desk)
-            return desk.claim()
+            return desk.claim(), worker
         # It slept past its lease. What ran then has lost its claim, and its attempt counts.
         await expire(change, post, desk)
     await stand(change, worker_id)
-    return None
+    return None, worker
 
 
 async def candidates(table: Table, pinned: Desk | None) -> list[DeskRecord]:

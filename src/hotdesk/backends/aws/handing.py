@@ -78,37 +78,38 @@ def may_hand_over(desk: DeskRecord, now: datetime) -> bool:
 
 async def hand_over(
     change: Change, post: Post, claim: Claim, message: SendMessage | None, limits: Limits
-) -> Delivery | DeskRecord:
+) -> tuple[Delivery | None, DeskRecord]:
     """Register the oldest send, whose message is *message* or was taken ahead of its turn.
 
-    The desk, when it was dropped, when the message was another one's, or when it must wait.
+    Only the desk, when it was dropped, when the message was another one's, or when it must wait.
     """
     desk = await change.held(claim)
     if message is not None and not _is_current(desk, message):
         await _drop_stale(change, post, desk, message)
-        return desk
+        return None, desk
     head = desk.in_order()[0] if may_hand_over(desk, change.now) else None
     if message is None:
         if head is None or not head.token:
-            return desk
+            return None, desk
         token, receipt = head.token, ""
     elif head is None:
         # Somebody has paused it since the caller looked, or sent an order to leave it.
         await post.queues.hide(desk.queue, message.receipt, timedelta(0))
-        return desk
+        return None, desk
     elif message.job_id != head.entry.job_id:
         await _take_early(change, post, desk, message)
-        return desk
+        return None, desk
     else:
         token, receipt = message.token, message.receipt
     if _decide(desk, head.entry, limits) is Decision.RUN:
         stored = await change.job(head.entry.job_id)
         await clear_leftover(post, desk)
-        return await _start(change, desk, claim, stored, token=token, receipt=receipt)
+        delivery = await _start(change, desk, claim, stored, token=token, receipt=receipt)
+        return delivery, desk
     rest = [each for each in desk.in_order() if each.place > head.place]
     desk.pending[head.entry.job_id] = head = replace(head, token=token)
     await _drop(change, post, desk, [head, *rest], limits, receipt=receipt)
-    return desk
+    return None, desk
 
 
 def _is_current(desk: DeskRecord, message: SendMessage) -> bool:

@@ -17,7 +17,6 @@ from hotdesk.backends.aws.queues import RECEIVED, QueueGone, SendMessage
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.workflow import Carriage
 from hotdesk.desks import Claim, Delivery, Desk
-from hotdesk.errors import ClaimLost
 from hotdesk.lifecycle import Limits
 
 # An execution takes a fraction of a second to its message, and some seconds more where the
@@ -60,10 +59,9 @@ class Inbox:
                 message = await self._arrival(desk, now)
                 if message is None:
                     return None, desk, True
-            found = await self._register(claim, message, desk.queue, now)
-            if isinstance(found, Delivery):
+            found, desk = await self._register(claim, message, desk.queue, now)
+            if found is not None:
                 return found, desk, True
-            desk = found
             if not handing.may_hand_over(desk, now):
                 return None, desk, True
         return None, desk, False
@@ -115,31 +113,28 @@ class Inbox:
 
     async def _register(
         self, claim: Claim, message: SendMessage | None, queue: str, now: datetime
-    ) -> Delivery | DeskRecord:
+    ) -> tuple[Delivery | None, DeskRecord]:
         """Register what came, hide its message for long, and probe its token."""
         registered = partial(
             handing.hand_over, post=self._post, claim=claim, message=message, limits=self._limits
         )
         try:
-            found = await change(self._table, now, registered)
+            found, desk = await change(self._table, now, registered)
         except BaseException:
             if message is not None:
                 # Nobody holds it: the next owner need not wait until it comes by itself.
                 with anyio.move_on_after(SHOW_SECONDS_MAX, shield=True):
                     await self._post.queues.hide(queue, message.receipt, timedelta(0))
             raise
-        if not isinstance(found, Delivery):
-            return found
-        desk = await self._read(claim.desk)
-        if desk is None or desk.active is None or not desk.is_running(found):
-            raise ClaimLost(claim.desk.key, claim.generation)
+        if found is None:
+            return None, desk
+        assert desk.active is not None
         self._missing.pop(desk.pending[found.job.id].execution, None)
         await handing.raise_visibility(self._post, desk)
         if await self._post.workflow.is_waiting(desk.active.token):
-            return found
-        return await change(
-            self._table, now, partial(handing.unstart, post=self._post, delivery=found)
-        )
+            return found, desk
+        taken_back = partial(handing.unstart, post=self._post, delivery=found)
+        return None, await change(self._table, now, taken_back)
 
     async def _read(self, desk: Desk) -> DeskRecord | None:
         item = await self._table.get(key_of(desk))
