@@ -37,20 +37,32 @@ def load_settings(file: Path | None, flags: Mapping[str, str]) -> Loaded:
     return load(file, flags, document=anyio.run(_fetch, place, stack_of(backend)[0]))
 
 
-async def _fetch(place: str, region: str) -> Document:
+def object_at(place: str) -> dict[str, object]:
+    """The object that ``s3://BUCKET/KEY`` names, as the calls of S3 do.
+
+    Raises:
+        ConfigError: It is not such an address.
+    """
     match = _PLACE.fullmatch(place)
     if match is None:
         raise ConfigError(
             PLACE_VARIABLE, "is not the address of an object", "write s3://BUCKET/KEY"
         )
+    return {"Bucket": match[1], "Key": match[2]}
+
+
+def missing(place: str) -> ConfigError:
+    """Nothing lies at *place*."""
+    return ConfigError(PLACE_VARIABLE, f"there is no {place}", f"aws s3 cp hotdesk.toml {place}")
+
+
+async def _fetch(place: str, region: str) -> Document:
     calls_module = import_aws("calls")
     calls = calls_module.Calls(region)
     try:
-        answer = await calls.call("s3", "get_object", {"Bucket": match[1], "Key": match[2]})
+        answer = await calls.call("s3", "get_object", object_at(place))
     except calls_module.Refused:
-        raise ConfigError(
-            PLACE_VARIABLE, f"there is no {place}", f"aws s3 cp hotdesk.toml {place}"
-        ) from None
+        raise missing(place) from None
     finally:
         calls.close()
     return Document(origin=place, content=answer["Body"])

@@ -4,11 +4,8 @@ Nothing here imports what only workers and a whole deployment need: a Lambda tha
 for a while waits for every import.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NoReturn
 
 from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.aws.backend import AwsBackend
@@ -16,7 +13,7 @@ from hotdesk.backends.aws.bucket import Bucket
 from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.backends.aws.courier import SesCourier
 from hotdesk.clock import SystemClock
-from hotdesk.config import Config, MailConfig, load
+from hotdesk.config import Config, Document, MailConfig, load
 from hotdesk.config.environment import supply, variables
 from hotdesk.errors import ConfigError
 from hotdesk.intakes.mailroom import Mailroom, MailStore
@@ -24,10 +21,11 @@ from hotdesk.intakes.ses import SesIntake
 from hotdesk.mail.outbox import Outbox
 from hotdesk.wiring.answers import key_of, preview_of
 from hotdesk.wiring.connection import client_of
+from hotdesk.wiring.settings import PLACE_VARIABLE, missing, object_at
 from hotdesk.workspaces import Workspaces
 
-_PLACE = re.compile(r"s3://([^/]+)/(.+)")
-_BACKEND, _FILE = "HOTDESK_BACKEND", "HOTDESK_CONFIG_S3"
+_BACKEND_VARIABLE = "HOTDESK_BACKEND"
+_UNCHANGED = "304"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +109,12 @@ async def open_stack(known: Stack | None) -> Stack:
         StoreError: The rights or the stack are not as they must be.
         Unavailable: The bucket did not answer.
     """
-    region, name = stack_of(variables().get(_BACKEND, ""))
+    region, name = stack_of(variables().get(_BACKEND_VARIABLE, ""))
     calls = known.calls if known else Calls(region)
-    content, version = await _settings(calls, known.version if known else "")
-    if known is not None and content is None:
+    document, version = await _settings(calls, known.version if known else "")
+    if known is not None and document is None:
         return known
-    config = _loaded(content)
+    config = load(document=document).config
     await _supply_key(calls, name, config)
     # The limits of the backend are settings too; the connections are not.
     limits = config.limits.limits
@@ -130,38 +128,21 @@ async def open_stack(known: Stack | None) -> Stack:
     )
 
 
-async def _settings(calls: Calls, version: str) -> tuple[bytes | None, str]:
+async def _settings(calls: Calls, version: str) -> tuple[Document | None, str]:
     """The file of settings and its version; no file if it is still of *version*, or local."""
-    place = variables().get(_FILE, "")
+    place = variables().get(PLACE_VARIABLE, "")
     if not place:
         return None, ""
-    match = _PLACE.fullmatch(place)
-    if match is None:
-        raise ConfigError(_FILE, "is not the address of an object", "write s3://BUCKET/KEY")
-    arguments = {"Bucket": match[1], "Key": match[2]}
+    arguments = object_at(place)
     if version:
         arguments["IfNoneMatch"] = version
     try:
         answer = await calls.call("s3", "get_object", arguments)
     except Refused as error:
-        if version and error.code in ("304", "PreconditionFailed", "NotModified"):
+        if error.code == _UNCHANGED:
             return None, version
-        _missing(place, error)
-    content: bytes = answer["Body"]
-    return content, str(answer["ETag"])
-
-
-def _missing(place: str, error: Refused) -> NoReturn:
-    raise ConfigError(_FILE, f"there is no {place}", "put hotdesk.toml there") from error
-
-
-def _loaded(content: bytes | None) -> Config:
-    if content is None:
-        return load().config
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "hotdesk.toml"
-        file.write_bytes(content)
-        return load(file).config
+        raise missing(place) from None
+    return Document(origin=place, content=answer["Body"]), str(answer["ETag"])
 
 
 async def _supply_key(calls: Calls, stack: str, config: Config) -> None:
