@@ -1,6 +1,7 @@
 """What people ask for: cancel, retry, discard, pause, resume, release, drain, pin."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.carrying import cancel_running, carry
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.post import Post
-from hotdesk.backends.aws.rows import worker_key
+from hotdesk.backends.aws.rows import job_key, worker_key
 from hotdesk.backends.aws.running import end_unstarted
 from hotdesk.backends.aws.submitting import announce
 from hotdesk.backends.aws.table import Table
@@ -104,11 +105,14 @@ async def discard(change: Change, job_id: str) -> None:
 
 
 async def forget_rest(table: Table, job_id: str) -> None:
-    """Remove what was kept for a job that is gone: its log and its answers."""
+    """Remove what was kept for a job that is gone, then free its id."""
     for partition in (f"log {job_id}", f"job {job_id}"):
-        async for item in table.query(partition):
-            if item["sk"] != "job":
-                await table.delete((str(item["pk"]), str(item["sk"])))
+        keys = [(str(item["pk"]), str(item["sk"])) async for item in table.query(partition)]
+        await table.delete_all([key for key in keys if key != job_key(job_id)])
+    await table.blobs.remove(job_id)
+    # Whoever else has come that far, and another job that took the id since, are left alone.
+    with suppress(Refused):
+        await table.delete(job_key(job_id), condition="attribute_not_exists(#id)")
 
 
 async def pause(change: Change, post: Post, key: Desk, *, is_paused: bool) -> None:

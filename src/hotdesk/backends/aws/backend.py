@@ -8,6 +8,8 @@ from typing import Self, TypeVar
 from hotdesk.backends.aws import asking, carrying, claiming, running, submitting, sweeping
 from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.aws.bell import Bell
+from hotdesk.backends.aws.blobs import Blobs
+from hotdesk.backends.aws.bucket import Bucket
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import DeskRecord
@@ -53,7 +55,8 @@ class AwsBackend(AwsRecords):
         self._bell = Bell(self._post.queues)
         self._limits = limits or Limits()
         self._done: dict[str, int] = {}
-        super().__init__(Table(calls, f"{stack}-desks"), clock)
+        blobs = Blobs(Bucket(calls, stack))
+        super().__init__(Table(calls, f"{stack}-desks", blobs), clock)
         self._inbox = Inbox(self._table, self._post, self._limits)
 
     @classmethod
@@ -287,8 +290,10 @@ class AwsBackend(AwsRecords):
         lapsed = await claiming.expire_lapsed(self._table, self._post, self._limits, now)
         await carrying.finish_left(self._table, self._post, now)
         waiting = await sweeping.wake_waiting(self._table, self._post, self._limits, now)
+        await sweeping.finish_removals(self._table, now)
         removed = 0
         if retention is not None:
+            await sweeping.remove_unsure_texts(self._table, now)
             removed = await sweeping.remove_old(self._table, self._history, retention, now)
         return SweepReport(lapsed_owners=lapsed, jobs_removed=removed, desks_waiting=waiting)
 

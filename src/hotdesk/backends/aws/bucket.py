@@ -1,5 +1,7 @@
 """The bucket of a stack: objects by key, whole; ``ports.Archive``, and more for mail."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from hotdesk.backends.aws.calls import Calls, Refused
@@ -35,12 +37,29 @@ class Bucket:
 
     async def keys(self, prefix: str) -> list[str]:
         """The keys that begin with *prefix*, in order; at most 1,000."""
-        answer = await self._s3("list_objects_v2", Prefix=prefix, MaxKeys=KEYS_MAX)
-        return [str(each["Key"]) for each in answer.get("Contents", ())]
+        return [*await self.ages(prefix)]
+
+    async def ages(self, prefix: str, *, after: str = "") -> dict[str, datetime]:
+        """When what is kept below *prefix* was put there, by key, behind the key *after*.
+
+        At most 1,000, in order.
+        """
+        answer = await self._s3(
+            "list_objects_v2", Prefix=prefix, MaxKeys=KEYS_MAX, StartAfter=after
+        )
+        return {str(each["Key"]): each["LastModified"] for each in answer.get("Contents", ())}
 
     async def remove(self, key: str) -> None:
         """Forget what is kept."""
         await self._s3("delete_object", Key=key)
+
+    async def remove_all(self, keys: Sequence[str]) -> None:
+        """Forget several, at most 1,000."""
+        objects = [{"Key": key} for key in keys]
+        answer = await self._s3("delete_objects", Delete={"Objects": objects, "Quiet": True})
+        if answer.get("Errors"):
+            code = answer["Errors"][0].get("Code", "")
+            raise Unavailable(f"the bucket did not remove everything: {code}", committed=None)
 
     async def size(self, key: str) -> int | None:
         """How many bytes are kept; ``None`` if there is nothing."""

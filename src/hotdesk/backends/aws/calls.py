@@ -94,6 +94,11 @@ _REFUSALS = {
     "MessageRejected",
 }
 
+# DynamoDB, TransactWriteItems: why one was cancelled. Only these two are worth a new decision
+# at once; throttling is not, and what is not valid never becomes so.
+_LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
+_TOO_LARGE = {"ValidationException", "ValidationError", "ItemCollectionSizeLimitExceeded"}
+
 
 class Calls:
     """The clients of one process for one region."""
@@ -191,12 +196,7 @@ class Calls:
                 limiter=self._limiter,
             )
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in _REFUSALS:
-                raise Refused(code, error.response) from error
-            if code in _WRONG_SET_UP:
-                raise StoreError(f"AWS refused {operation}: {_WRONG_SET_UP[code]}") from error
-            raise Unavailable(f"AWS did not do {operation}: {code}", committed=None) from error
+            raise _refusal(operation, error) from error
         except _NO_CREDENTIALS as error:
             raise _no_credentials(error) from error
         except BotoCoreError as error:
@@ -206,6 +206,25 @@ class Calls:
                 committed=None,
             ) from error
         return answer
+
+
+def _refusal(operation: str, error: ClientError) -> Exception:
+    """What an answer of AWS that is an error means here."""
+    answer: Mapping[str, Any] = error.response
+    code = answer.get("Error", {}).get("Code", "")
+    reasons = {each.get("Code") for each in answer.get("CancellationReasons", ())} - {"None"}
+    if code in _TOO_LARGE or reasons & _TOO_LARGE:
+        return StoreError(
+            f"AWS does not take what {operation} writes: a desk with too much of everything, or a "
+            "fault of Hotdesk; please report it"
+        )
+    if reasons and not reasons & _LOST_RACES:
+        return Unavailable(f"AWS did not do {operation}: {min(reasons)}", committed=False)
+    if code in _REFUSALS:
+        return Refused(code, answer)
+    if code in _WRONG_SET_UP:
+        return StoreError(f"AWS refused {operation}: {_WRONG_SET_UP[code]}")
+    return Unavailable(f"AWS did not do {operation}: {code}", committed=None)
 
 
 def _no_credentials(error: BotoCoreError) -> StoreError:

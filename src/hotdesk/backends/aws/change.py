@@ -8,6 +8,7 @@ anew from what stands there now. What goes to queues goes after the commit.
 
 import random
 import secrets
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,10 +16,19 @@ from typing import TypeVar
 
 import anyio
 
+from hotdesk.backends.aws.blobs import Kept
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.desk import DeskRecord, key_of
 from hotdesk.backends.aws.history import give_up_cursors, take_cursors
-from hotdesk.backends.aws.rows import StoredJob, event_item, job_item, job_key, stored_job
+from hotdesk.backends.aws.rows import (
+    StoredJob,
+    event_item,
+    is_job,
+    job_item,
+    job_key,
+    removed_job_item,
+    stored_job,
+)
 from hotdesk.backends.aws.table import ACTIONS_MAX, Table
 from hotdesk.backends.aws.values import Item, Value, stamp
 from hotdesk.desks import Claim, Delivery, Desk
@@ -38,8 +48,8 @@ EFFECTS_TOGETHER_MAX = 16
 class Change:
     """What one try of a verb has read and wants to write."""
 
-    def __init__(self, table: Table, now: datetime) -> None:
-        """Happen at *now*."""
+    def __init__(self, table: Table, now: datetime, uploads: Kept | None = None) -> None:
+        """Happen at *now*; *uploads* are long texts that an earlier try has put."""
         self.table = table
         self.now = now
         self.effects: list[Effect] = []
@@ -50,6 +60,8 @@ class Change:
         self._new: list[StoredJob] = []
         self._events: list[tuple[Event, StoredJob | None]] = []
         self._actions: list[dict[str, object]] = []
+        self._texts_read: Kept = {}
+        self._texts = ChainMap({} if uploads is None else uploads, self._texts_read)
 
     async def find_desk(self, desk: Desk) -> DeskRecord | None:
         """The record of *desk*, if there is one; the same object each time."""
@@ -109,14 +121,20 @@ class Change:
             item = await self.table.get(job_key(job_id))
             if item is None:
                 return None
-            self._jobs[job_id] = stored_job(item)
+            if not is_job(item):
+                raise Refused("being removed", {})
+            self._jobs[job_id] = await self._whole(item)
         return self._jobs[job_id]
 
     async def load_jobs(self, job_ids: Iterable[str]) -> None:
         """Read several jobs in one call, because each of them will be asked for."""
         wanted = {job_key(each): each for each in job_ids if each not in self._jobs}
         for key, item in (await self.table.get_all([*wanted])).items():
-            self._jobs[wanted[key]] = stored_job(item)
+            if is_job(item):
+                self._jobs[wanted[key]] = await self._whole(item)
+
+    async def _whole(self, item: Item) -> StoredJob:
+        return stored_job(await self.table.whole(item, self._texts_read))
 
     async def job(self, job_id: str) -> StoredJob:
         """A job as it stands in this change.
@@ -140,9 +158,9 @@ class Change:
         self._changed.add(stored.job.id)
 
     def forget_job(self, job_id: str) -> None:
-        """Remove a job that was read."""
+        """Remove a job that was read; ``forget_rest`` has to follow, and frees its id."""
         self._changed.discard(job_id)
-        self.delete(job_key(job_id))
+        self.put(removed_job_item(job_id, stamp(self.now)))
 
     def add_job(self, stored: StoredJob, event: Event) -> None:
         """Write a job that is not there yet; it is listed by the cursor of *event*."""
@@ -173,12 +191,15 @@ class Change:
         Raises:
             Refused: Somebody else was faster.
         """
+        # Before the cursors, which others wait for, and before the items that point to them.
+        for stored in (*self._new, *(self._jobs[each] for each in self._changed)):
+            await self._item(stored)
         first = await take_cursors(self.table, len(self._events)) if self._events else 0
         actions = [
             *self._actions,
             *self._desk_actions(first),
-            *self._job_actions(),
-            *self._event_actions(first),
+            *await self._job_actions(),
+            *await self._event_actions(first),
         ]
         if not actions:
             return
@@ -204,15 +225,19 @@ class Change:
             made.append(self.table.put_action(record.to_item(), condition, **values))
         return made
 
-    def _job_actions(self) -> list[dict[str, object]]:
-        return [self.table.put_action(job_item(self._jobs[each])) for each in self._changed]
+    async def _item(self, stored: StoredJob) -> Item:
+        return await self.table.blobs.pack(stored.job.id, job_item(stored), self._texts)
 
-    def _event_actions(self, first: int) -> list[dict[str, object]]:
+    async def _job_actions(self) -> list[dict[str, object]]:
+        changed = [self._jobs[each] for each in self._changed]
+        return [self.table.put_action(await self._item(each)) for each in changed]
+
+    async def _event_actions(self, first: int) -> list[dict[str, object]]:
         made = []
         for cursor, (event, new) in enumerate(self._events, first):
             made.append(self.table.put_action(event_item(event, cursor, stamp(self.now))))
             if new is not None:
-                item = job_item(replace(new, listed=cursor))
+                item = await self._item(replace(new, listed=cursor))
                 made.append(self.table.put_action(item, "attribute_not_exists(pk)"))
         return made
 
@@ -225,8 +250,9 @@ async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable
     Raises:
         Unavailable: Others were faster again and again; nothing is written.
     """
+    uploads: Kept = {}
     for attempt in range(TRIES_MAX):
-        made = Change(table, now)
+        made = Change(table, now, uploads)
         try:
             value = await work(made)
             await made.commit()

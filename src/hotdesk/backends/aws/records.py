@@ -2,12 +2,14 @@
 
 import heapq
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
 
 from hotdesk.backends.aws import submitting, waking
+from hotdesk.backends.aws.blobs import Kept
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, OWNED, DeskRecord, key_of
@@ -17,6 +19,7 @@ from hotdesk.backends.aws.rows import (
     DUE,
     StoredJob,
     interrupted_of,
+    is_job,
     job_key,
     stored_event,
     stored_job,
@@ -51,10 +54,9 @@ class AwsRecords:
 
     async def job(self, job_id: str) -> Job:
         """One job as it stands."""
-        item = await self._table.get(job_key(job_id))
-        if item is None:
-            raise NotFound("job", job_id)
-        return stored_job(item).job
+        for job in await self._jobs([job_key(job_id)]):
+            return job
+        raise NotFound("job", job_id)
 
     async def jobs(
         self,
@@ -178,22 +180,22 @@ class AwsRecords:
 
     async def append_log(self, job_id: str, attempt: int, text: str, *, now: datetime) -> None:
         """Keep a piece of a job's output."""
+        kept: Kept = {}
         for _ in range(LOG_TRIES_MAX):
             newest = [
                 item async for item in self._table.query(f"log {job_id}", limit=1, is_backward=True)
             ]
             number = int(str(newest[0]["sk"])) + 1 if newest else 1
             try:
-                await self._table.put(
-                    {
-                        "pk": f"log {job_id}",
-                        "sk": serial(number),
-                        "attempt": attempt,
-                        "at": stamp(now),
-                        "text": text,
-                    },
-                    condition="attribute_not_exists(pk)",
-                )
+                item: Item = {
+                    "pk": f"log {job_id}",
+                    "sk": serial(number),
+                    "attempt": attempt,
+                    "at": stamp(now),
+                    "text": text,
+                }
+                item = await self._table.blobs.pack(job_id, item, kept)
+                await self._table.put(item, condition="attribute_not_exists(pk)")
             except Refused:
                 continue
             return
@@ -201,10 +203,11 @@ class AwsRecords:
 
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
         """The output of a job behind chunk number *after*."""
-        rows: list[dict[str, Any]] = [
-            item
-            async for item in self._table.query(f"log {job_id}", after=serial(after), limit=limit)
-        ]
+        rows: list[dict[str, Any]] = []
+        async for item in self._table.query(f"log {job_id}", after=serial(after), limit=limit):
+            # It goes with its job.
+            with suppress(Refused):
+                rows.append(await self._table.blobs.unpack(job_id, item, {}))
         return [
             LogChunk(
                 number=int(row["sk"]),
@@ -368,7 +371,13 @@ class AwsRecords:
     async def _stored(self, keys: Sequence[Key]) -> list[StoredJob]:
         """Those of the jobs that are there, in the order of *keys*."""
         items = await self._table.get_all(keys)
-        return [stored_job(items[key]) for key in keys if key in items]
+        found = []
+        for key in keys:
+            # What is being removed counts as gone.
+            with suppress(Refused):
+                if key in items and is_job(items[key]):
+                    found.append(stored_job(await self._table.whole(items[key], {})))
+        return found
 
 
 def _key_of(row: Item) -> Key:

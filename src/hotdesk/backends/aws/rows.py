@@ -32,6 +32,7 @@ EVENT_SHARDS = 4
 ENDED = "job ended"
 DUE = "answer due"
 MAIL = "mail"
+REMAINS = "remains"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,17 @@ def job_item(stored: StoredJob) -> Item:
     if job.ended_at is not None and job.state is not JobState.DEAD:
         item |= {"time_kind": ENDED, "time": stamp(job.ended_at)}
     return item
+
+
+def removed_job_item(job_id: str, at: str) -> Item:
+    """What stands in the place of a job until all that was kept for it is removed."""
+    pk, sk = job_key(job_id)
+    return {"pk": pk, "sk": sk, "time_kind": REMAINS, "time": at, "removed": job_id}
+
+
+def is_job(item: Item) -> bool:
+    """Whether it is a job, and not what stands in the place of one that was removed."""
+    return "id" in item
 
 
 def stored_job(item: Item) -> StoredJob:

@@ -7,7 +7,7 @@ from hotdesk.backends.aws.carrying import carry
 from hotdesk.backends.aws.change import Change
 from hotdesk.backends.aws.desk import PENDING_MAX, DeskRecord, Pending
 from hotdesk.backends.aws.post import Post
-from hotdesk.backends.aws.rows import MAIL, StoredJob, entry_of, job_key
+from hotdesk.backends.aws.rows import MAIL, StoredJob, entry_of, is_job, job_key
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
 from hotdesk.backends.aws.workflow import execution_name
@@ -124,7 +124,7 @@ async def check(table: Table, jobs: Sequence[NewJob]) -> None:
         Rejected: A known id belongs to another desk.
     """
     known = await table.get_all([job_key(new.id) for new in jobs])
-    desks = {str(item["id"]): str(item["desk"]) for item in known.values()}
+    desks = {str(item["id"]): str(item["desk"]) for item in known.values() if is_job(item)}
     for new in jobs:
         if desks.setdefault(new.id, new.desk.key) != new.desk.key:
             raise Rejected(f"job id {new.id!r} belongs to another desk; choose another id")

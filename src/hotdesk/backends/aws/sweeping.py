@@ -1,14 +1,17 @@
 """The guarantee behind the fast path, and retention: bounded work in small changes."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from hotdesk.backends.aws import asking, waking
+from hotdesk.backends.aws.blobs import UNSURE
+from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.desk import FREE, KEPT, OWNED, DeskRecord
 from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.post import Post
-from hotdesk.backends.aws.rows import DUE, ENDED, MAIL, stored_job
+from hotdesk.backends.aws.rows import DUE, ENDED, MAIL, REMAINS, is_job, job_key
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
 from hotdesk.desks import Desk, JobState
@@ -17,6 +20,11 @@ from hotdesk.lifecycle import Limits
 
 # Desks that are looked at, and jobs that are removed, in one sweep.
 BATCH = 200
+# Longer than anybody needs to remove a job by himself.
+UNFINISHED = timedelta(minutes=5)
+# When retention looks again at what it has kept.
+LOOK_AGAIN = timedelta(days=1)
+WALK = ("sweep", "texts")
 
 
 async def wake_waiting(table: Table, post: Post, limits: Limits, now: datetime) -> int:
@@ -52,10 +60,17 @@ async def remove_old(table: Table, history: History, retention: timedelta, now: 
     before = stamp(now - retention - timedelta(microseconds=1))
     removed = 0
     for item in await table.found(ENDED, index="by_time", until=before, limit=BATCH):
-        job_id = stored_job(item).job.id
+        job_id = str(item["id"])
         if await change(table, now, partial(_remove, job_id=job_id, before=before)):
             await asking.forget_rest(table, job_id)
             removed += 1
+        else:
+            # What is kept must not stand in the way of what is behind it.
+            later = stamp(now - retention + LOOK_AGAIN)
+            with suppress(Refused):
+                is_there = "attribute_exists(#id)"
+                key = job_key(job_id)
+                await table.update(key, "SET #time = :later", condition=is_there, later=later)
     await history.remove(before)
     for item in await table.found(MAIL, index="by_time", until=before, limit=BATCH):
         await table.delete((str(item["pk"]), str(item["sk"])))
@@ -68,14 +83,37 @@ async def remove_old(table: Table, history: History, retention: timedelta, now: 
     return removed
 
 
+async def finish_removals(table: Table, now: datetime) -> None:
+    """Remove what was kept for jobs whose removal somebody has begun and not finished."""
+    before = stamp(now - UNFINISHED)
+    for item in await table.found(REMAINS, index="by_time", until=before, limit=BATCH):
+        await asking.forget_rest(table, str(item["removed"]))
+
+
+async def remove_unsure_texts(table: Table, now: datetime) -> None:
+    """Remove long texts that no item came to point to: a page of the bucket, once a day each."""
+    walk = await table.get(WALK) or {"after": "", "at": ""}
+    after = str(walk["after"])
+    if not after and str(walk["at"]) > stamp(now - UNSURE):
+        return
+    found, after = await table.blobs.unsure(after, now)
+    known = await table.get_all([job_key(job_id) for job_id in found])
+    for job_id, keys in found.items():
+        if job_key(job_id) not in known:
+            await table.blobs.discard(keys)
+    await table.put({"pk": WALK[0], "sk": WALK[1], "after": after, "at": stamp(now)})
+
+
 async def _remove(change: Change, job_id: str, before: str) -> bool:
-    stored = await change.find_job(job_id)
-    if stored is None or stored.job.ended_at is None or stamp(stored.job.ended_at) > before:
+    item = await change.table.get(job_key(job_id))
+    if item is None or not is_job(item):
         return False
-    job = stored.job
-    desk = await change.desk(job.desk)
-    thread = desk.threads.get(job.thread)
-    if job.state is JobState.PREEMPTED and thread is not None and job_id in thread.owed:
+    # Without its long texts: one that the bucket has lost must not keep it for ever.
+    if not item["ended_at"] or str(item["ended_at"]) > before:
+        return False
+    desk = await change.desk(Desk.from_key(str(item["desk"])))
+    thread = desk.threads.get(str(item["thread"]))
+    if item["state"] == JobState.PREEMPTED and thread is not None and job_id in thread.owed:
         return False
     async for item in change.table.query(f"job {job_id}"):
         if item.get("time_kind") == DUE:

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import anyio
 
-from hotdesk.backends.aws.calls import Calls
+from hotdesk.backends.aws.blobs import Blobs, Kept
+from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.backends.aws.values import Item, Value, decode_item, encode, encode_item
-from hotdesk.errors import Unavailable
+from hotdesk.errors import StoreError, Unavailable
 
 INDEXES = {
     # Desks by what they wait for, answers by when they are due, jobs by their end.
@@ -71,9 +72,10 @@ Key = tuple[str, str]
 class Table:
     """Reads, and single writes, of the table of one stack."""
 
-    def __init__(self, calls: Calls, name: str) -> None:
-        """Use the table *name*."""
+    def __init__(self, calls: Calls, name: str, blobs: Blobs) -> None:
+        """Use the table *name*, whose long texts are *blobs*."""
         self.name = name
+        self.blobs = blobs
         self._calls = calls
 
     async def get(self, key: Key) -> Item | None:
@@ -122,6 +124,22 @@ class Table:
                 await anyio.sleep(_BATCH_PAUSE_SECONDS * 2**attempt)
             else:
                 raise Unavailable("DynamoDB left items in place again and again", committed=None)
+
+    async def whole(self, item: Item, kept: Kept) -> Item:
+        """The *item* of a job with its long texts, and in *kept* where they are.
+
+        Raises:
+            Refused: The job is being removed.
+            StoreError: Somebody else has removed a text.
+        """
+        try:
+            return await self.blobs.unpack(str(item["id"]), item, kept)
+        except Refused as error:
+            again = await self.get((str(item["pk"]), str(item["sk"])))
+            if again is None or "id" not in again:
+                raise
+            key = error.answer["Key"]
+            raise StoreError(f"the bucket has lost {key}; bring it back from a copy") from error
 
     async def query(
         self,
@@ -221,9 +239,18 @@ class Table:
         extra = {"ConditionExpression": condition} if condition else {}
         await self._calls.dynamodb("put_item", TableName=self.name, Item=encode_item(item), **extra)
 
-    async def delete(self, key: Key) -> None:
-        """Remove one item, if it is there."""
-        await self._calls.dynamodb("delete_item", TableName=self.name, Key=wire_key(key))
+    async def delete(self, key: Key, *, condition: str = "") -> None:
+        """Remove one item, if it is there.
+
+        Raises:
+            Refused: The *condition* does not hold.
+        """
+        await self._calls.dynamodb(
+            "delete_item",
+            TableName=self.name,
+            Key=wire_key(key),
+            **expression("", "", condition, {}),
+        )
 
     async def transact(self, actions: Sequence[dict[str, object]], token: str) -> None:
         """Carry out *actions* together or not at all; *token* makes a repetition harmless.
