@@ -134,9 +134,7 @@ class AwsRecords:
             held.add(record.owner)
             active[record.owner] = record.active.job_id if record.active else ""
         statuses = [
-            worker_status(
-                each if each["sk"] in held else {**each, "desk": None}, active.get(each["sk"], "")
-            )
+            worker_status(each, active.get(each["sk"], ""), is_owner=each["sk"] in held)
             for each in known
         ]
         return sorted(statuses, key=lambda each: (each.started_at, each.id))

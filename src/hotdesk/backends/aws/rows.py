@@ -214,8 +214,11 @@ def stored_event(item: Item) -> StoredEvent:
     )
 
 
-def worker_status(item: Item, active_job: str) -> WorkerStatus:
-    """A worker as people see it."""
+def worker_status(item: Item, active_job: str, *, is_owner: bool) -> WorkerStatus:
+    """A worker as people see it.
+
+    One that is no longer the owner of what it claimed is not free either: it may be frozen.
+    """
     row: dict[str, Any] = item
     if row["is_draining"]:
         state = "draining"
@@ -227,7 +230,7 @@ def worker_status(item: Item, active_job: str) -> WorkerStatus:
         id=row["sk"],
         pid=row["pid"],
         state=state,
-        desk=Desk.from_key(row["desk"]) if row["desk"] else None,
+        desk=Desk.from_key(row["desk"]) if row["desk"] and is_owner else None,
         job_id=active_job,
         started_at=instant_of(row["started_at"]),
         seen_at=instant_of(row["seen_at"]),
