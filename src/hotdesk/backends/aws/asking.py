@@ -131,7 +131,7 @@ async def pause(change: Change, post: Post, key: Desk, *, is_paused: bool) -> No
 async def ask_release(change: Change, post: Post, key: Desk) -> None:
     """Ask the owner, if there is one, to leave after its job."""
     desk = await change.desk(key)
-    if desk.owner and not desk.is_release_asked:
+    if desk.owner:
         desk.is_release_asked = True
         change.write_desk(desk)
         change.emit(ReleaseAsked(desk=key.key, generation=desk.generation))
