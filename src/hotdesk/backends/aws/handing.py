@@ -8,6 +8,7 @@ keeps the order, and the token of one that is early.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from hotdesk.backends.aws.change import Change
 from hotdesk.backends.aws.claiming import clear_leftover, worker_of
@@ -129,8 +130,11 @@ async def _drop_stale(change: Change, post: Post, desk: DeskRecord, message: Sen
     verdict = Verdict(is_answered=stored is not None and bool(stored.job.origin.message_id))
     if pending is not None and pending.execution == message.execution:
         if pending.entry.send == message.send:
-            # Its token was kept from an earlier message, or from the same one come twice.
-            await post.queues.delete(desk.queue, message.receipt)
+            # The same one come twice, or sent again by the watchdog: the last token counts.
+            if pending.token != message.token:
+                desk.pending[message.job_id] = replace(pending, token=message.token)
+                change.write_desk(desk)
+            change.effects.append(partial(post.queues.delete, desk.queue, message.receipt))
             return
         # It was put back, and whoever did that died before saying so.
         verdict = Verdict(send=pending.entry.send)

@@ -4,6 +4,7 @@ Every item has ``pk`` and ``sk``. An item that is looked for in another way has 
 pair of keys of an index, and is in that index only while it has them.
 """
 
+import random
 from collections.abc import AsyncIterator, Sequence
 
 import anyio
@@ -29,6 +30,9 @@ PAGES_MAX = 1000
 _READ_MAX = 100  # DynamoDB BatchGetItem: up to 100 items.
 _WRITE_MAX = 25  # DynamoDB BatchWriteItem: up to 25 items.
 _BATCH_TRIES_MAX = 10
+# A transaction takes some hundredths of a second: more of them in a row are a fault.
+_CONFLICTS_MAX = 10
+_CONFLICT_SECONDS = 0.05
 _BATCH_PAUSE_SECONDS = 0.05
 
 
@@ -220,15 +224,25 @@ class Table:
 
         Raises:
             Refused: The *condition* does not hold.
+            Unavailable: Transactions kept the item busy.
         """
-        answer = await self._calls.dynamodb(
-            "update_item",
-            TableName=self.name,
-            Key=wire_key(key),
-            ReturnValues="ALL_NEW",
-            **expression("UpdateExpression", change, condition, values),
-        )
-        return decode_item(answer.get("Attributes", {}))
+        for attempt in range(_CONFLICTS_MAX):
+            try:
+                answer = await self._calls.dynamodb(
+                    "update_item",
+                    TableName=self.name,
+                    Key=wire_key(key),
+                    ReturnValues="ALL_NEW",
+                    **expression("UpdateExpression", change, condition, values),
+                )
+            except Refused as refused:
+                # A transaction under way says nothing about the condition.
+                if refused.code != "TransactionConflictException":
+                    raise
+                await anyio.sleep(random.uniform(0, _CONFLICT_SECONDS * (attempt + 1)))  # noqa: S311 - jitter
+            else:
+                return decode_item(answer.get("Attributes", {}))
+        raise Unavailable("transactions kept an item busy", committed=False)
 
     async def put(self, item: Item, *, condition: str = "") -> None:
         """Write one item.

@@ -14,6 +14,7 @@ from typing import Any
 from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.backends.aws.names import Names, digest
 from hotdesk.desks import Desk
+from hotdesk.errors import Unavailable
 
 # Step Functions, SendTaskSuccess and SendTaskHeartbeat: what is answered for a dead token.
 DEAD_TOKEN = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
@@ -137,7 +138,8 @@ class Workflow:
             )
         except Refused as refused:
             if refused.code != "ExecutionAlreadyExists":
-                raise
+                why = f"the workflow could not be started: {refused.code}"
+                raise Unavailable(why, committed=None) from refused
 
     async def stop(self, execution: str) -> None:
         """Stop an execution whose job is over, if it still runs."""
