@@ -1,11 +1,20 @@
 """The AWS backend: each verb of the protocol is one transaction, with messages around it."""
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Self, TypeVar
 
-from hotdesk.backends.aws import asking, carrying, claiming, running, submitting, sweeping
+from hotdesk.backends.aws import (
+    asking,
+    carrying,
+    claiming,
+    registering,
+    running,
+    submitting,
+    sweeping,
+)
 from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.aws.bell import Bell
 from hotdesk.backends.aws.blobs import Blobs
@@ -19,7 +28,6 @@ from hotdesk.backends.aws.queues import POLL
 from hotdesk.backends.aws.records import AwsRecords
 from hotdesk.backends.aws.rows import worker_key
 from hotdesk.backends.aws.table import Table
-from hotdesk.backends.aws.values import stamp
 from hotdesk.desks import (
     Claim,
     Delivery,
@@ -30,10 +38,8 @@ from hotdesk.desks import (
     Json,
     NewJob,
     Outcome,
-    checked_name,
 )
 from hotdesk.errors import ClaimLost, Unavailable
-from hotdesk.events import WorkerStarted
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import Clock, SweepReport, WorkerCard
 
@@ -55,6 +61,9 @@ class AwsBackend(AwsRecords):
         self._bell = Bell(self._post.queues)
         self._limits = limits or Limits()
         self._done: dict[str, int] = {}
+        # Tells this process from another one that runs, or ran, under a name of its workers.
+        self._process = secrets.token_hex(8)
+        self._registered: set[str] = set()
         blobs = Blobs(Bucket(calls, stack))
         super().__init__(Table(calls, f"{stack}-desks", blobs), clock)
         self._inbox = Inbox(self._table, self._post, self._limits)
@@ -71,38 +80,15 @@ class AwsBackend(AwsRecords):
 
     async def register(self, card: WorkerCard, *, now: datetime) -> None:
         """Make a worker known and reachable."""
-        rings = await self._post.queues.open_worker(checked_name("worker", card.id))
-        # A process of this name that was killed: what it ran counts, and it drains no more.
-        await self._change(now, lambda tx: claiming.forget(tx, self._post, card.id, is_clean=False))
-
-        async def work(tx: Change) -> None:
-            pk, sk = worker_key(card.id)
-            at = stamp(now)
-            tx.put(
-                {
-                    "pk": pk,
-                    "sk": sk,
-                    "pid": card.pid,
-                    "rings": rings,
-                    "pinned": card.pinned.key if card.pinned else None,
-                    "desk": None,
-                    "is_draining": False,
-                    "free_since": at,
-                    "started_at": at,
-                    "seen_at": at,
-                    "jobs_done": 0,
-                }
-            )
-            tx.emit(WorkerStarted(worker_id=card.id))
-
-        await self._change(now, work)
+        await registering.register(self._table, self._post, card, process=self._process, now=now)
+        self._registered.add(card.id)
 
     async def deregister(self, worker_id: str, *, now: datetime) -> None:
         """Forget a worker; what it still holds is freed as after a death."""
-        await self._change(
-            now, lambda tx: claiming.forget(tx, self._post, worker_id, is_clean=True)
+        self._registered.discard(worker_id)
+        await registering.deregister(
+            self._table, self._post, worker_id, process=self._process, now=now
         )
-        await self._post.queues.close_worker(worker_id)
 
     async def submit(self, jobs: Sequence[NewJob], *, now: datetime) -> list[Job]:
         """Announce, ask and send; more than a transaction holds in several of them."""
@@ -123,7 +109,8 @@ class AwsBackend(AwsRecords):
     ) -> Claim | None:
         """Take a due desk, or wait for a claim request or a ring and return ``None``."""
         mine, worker = await self._change(
-            now, lambda tx: claiming.own(tx, self._post, worker_id, lease=lease)
+            now,
+            lambda tx: claiming.own(tx, self._post, worker_id, process=self._process, lease=lease),
         )
         if mine is not None:
             return mine
@@ -290,12 +277,16 @@ class AwsBackend(AwsRecords):
         lapsed = await claiming.expire_lapsed(self._table, self._post, self._limits, now)
         await carrying.finish_left(self._table, self._post, now)
         waiting = await sweeping.wake_waiting(self._table, self._post, self._limits, now)
-        await sweeping.finish_removals(self._table, now)
+        dead = await registering.bury_silent(self._table, self._post, self._registered, now)
+        await sweeping.finish_removals(self._table, self._post, now)
+        await sweeping.cool_down(self._table, now)
         removed = 0
         if retention is not None:
             await sweeping.remove_unsure_texts(self._table, now)
             removed = await sweeping.remove_old(self._table, self._history, retention, now)
-        return SweepReport(lapsed_owners=lapsed, jobs_removed=removed, desks_waiting=waiting)
+        return SweepReport(
+            lapsed_owners=lapsed, dead_workers=dead, jobs_removed=removed, desks_waiting=waiting
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -181,9 +181,9 @@ class Change:
         """Update another item too."""
         self._actions.append(self.table.update_action(key, change, condition, **values))
 
-    def delete(self, key: tuple[str, str]) -> None:
+    def delete(self, key: tuple[str, str], condition: str = "", **values: Value) -> None:
         """Remove another item too."""
-        self._actions.append(self.table.delete_action(key))
+        self._actions.append(self.table.delete_action(key, condition, **values))
 
     async def commit(self) -> None:
         """Write all of it, or nothing.
@@ -218,6 +218,7 @@ class Change:
             if record.free_since is not None and not record.free_order:
                 # Whatever lets a desk wait is an event, and so has a cursor of its own.
                 record.free_order = order
+            record.note_idle(self.now)
             seen = record.version
             record.version += 1
             condition = "#version = :seen" if seen else "attribute_not_exists(pk)"

@@ -21,7 +21,6 @@ from hotdesk.events import (
     DeskGivenWay,
     DeskReleased,
     LeaseExpired,
-    WorkerStopped,
 )
 from hotdesk.lifecycle import ACTIVE_TTL, HEARTBEAT, Limits, has_live_owner, interrupt_for
 
@@ -32,15 +31,15 @@ CANDIDATES_MAX = 50
 LAPSED_MAX = 200
 
 
-async def worker_of(table: Table, worker_id: str) -> dict[str, Any]:
-    """A worker that may claim.
+async def worker_of(table: Table, worker_id: str, process: str = "") -> dict[str, Any]:
+    """A worker that may claim, of *process* if that is given.
 
     Raises:
-        NotFound: It is not registered.
+        NotFound: It is not registered, or another process has taken its name.
         NotAllowed: It is draining.
     """
     worker = await table.get(worker_key(worker_id))
-    if worker is None:
+    if worker is None or (process and worker["process"] != process):
         raise NotFound("worker", worker_id)
     if worker["is_draining"]:
         raise NotAllowed(f"worker {worker_id} is draining")
@@ -48,10 +47,10 @@ async def worker_of(table: Table, worker_id: str) -> dict[str, Any]:
 
 
 async def own(
-    change: Change, post: Post, worker_id: str, *, lease: timedelta
+    change: Change, post: Post, worker_id: str, *, process: str, lease: timedelta
 ) -> tuple[Claim | None, dict[str, Any]]:
     """The claim that a worker holds already, because the answer was lost; and the worker."""
-    worker = await worker_of(change.table, worker_id)
+    worker = await worker_of(change.table, worker_id, process)
     if worker["desk"] is None:
         return None, worker
     desk = await change.desk(Desk.from_key(worker["desk"]))
@@ -258,20 +257,6 @@ async def _expire_if_lapsed(change: Change, post: Post, key: Desk, limits: Limit
     ):
         return False
     await expire(change, post, desk)
-    return True
-
-
-async def forget(change: Change, post: Post, worker_id: str, *, is_clean: bool) -> bool:
-    """Free what a worker held as after a death, and forget it; whether it was known."""
-    worker: dict[str, Any] | None = await change.table.get(worker_key(worker_id))
-    if worker is None:
-        return False
-    if worker["desk"] is not None:
-        desk = await change.desk(Desk.from_key(worker["desk"]))
-        if desk.owner == worker_id:
-            await expire(change, post, desk)
-    change.delete(worker_key(worker_id))
-    change.emit(WorkerStopped(worker_id=worker_id, is_clean=is_clean))
     return True
 
 

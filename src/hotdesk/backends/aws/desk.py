@@ -85,7 +85,8 @@ class DeskRecord:
     """The desk as it stands; a verb changes it and has it written under its version.
 
     ``queue`` is the URL of its queue, empty until the workflow has made one; ``queues`` is
-    how many were given up. ``rings`` is where its owner, or the worker that is pinned to it,
+    how many were given up, and one that is cold has been idle for so long that its own
+    was. ``rings`` is where its owner, or the worker that is pinned to it,
     is woken.
     """
 
@@ -98,6 +99,8 @@ class DeskRecord:
     queues: int = 0
     leftover: Leftover | None = None
     lease_until: datetime | None = None
+    idle_since: datetime | None = None
+    is_cold: bool = False
     free_since: datetime | None = None
     # Tells apart who began to wait in the same instant; given when the change is committed.
     free_order: int = 0
@@ -205,9 +208,16 @@ class DeskRecord:
             is_pinned=self.is_pinned,
         )
 
+    def note_idle(self, now: datetime) -> None:
+        """Keep since when nobody serves it and nothing waits there, just before it is written."""
+        if self.waits_for()[0] not in (IDLE, COLD):
+            self.idle_since, self.is_cold = None, False
+        elif self.idle_since is None:
+            self.idle_since = now
+
     def to_item(self) -> Item:
         """The record as it is stored; in the index by what the desk waits for."""
-        kind, time = self._waits_for()
+        kind, time = self.waits_for()
         return {
             **dict(zip(("pk", "sk"), key_of(self.desk), strict=True)),
             "time_kind": kind,
@@ -221,6 +231,8 @@ class DeskRecord:
             "queues": self.queues,
             "leftover": _leftover_item(self.leftover),
             "lease_until": stamp_or_none(self.lease_until),
+            "idle_since": stamp_or_none(self.idle_since),
+            "is_cold": self.is_cold,
             "free_since": stamp_or_none(self.free_since),
             "free_order": self.free_order,
             "last_place": self.last_place,
@@ -253,6 +265,8 @@ class DeskRecord:
             queues=row["queues"],
             leftover=_leftover_of(row["leftover"]),
             lease_until=instant_or_none(row["lease_until"]),
+            idle_since=instant_or_none(row["idle_since"]),
+            is_cold=row["is_cold"],
             free_since=instant_or_none(row["free_since"]),
             free_order=row["free_order"],
             last_place=row["last_place"],
@@ -271,7 +285,8 @@ class DeskRecord:
             },
         )
 
-    def _waits_for(self) -> tuple[str, str]:
+    def waits_for(self) -> tuple[str, str]:
+        """What it waits for, and its place among those that wait for the same."""
         if self.owner and self.lease_until is not None:
             return OWNED, stamp(self.lease_until)
         if self.free_since is not None:
@@ -279,7 +294,9 @@ class DeskRecord:
             return FREE if is_open else KEPT, f"{stamp(self.free_since)} {serial(self.free_order)}"
         if self.leftover is not None:
             return LEFT, self.desk.key
-        return IDLE, self.desk.key
+        if self.is_cold or self.idle_since is None:
+            return COLD, self.desk.key
+        return IDLE, stamp(self.idle_since)
 
 
 OWNED = "desk owned"
@@ -287,6 +304,7 @@ FREE = "desk free"
 KEPT = "desk kept"
 LEFT = "desk left"
 IDLE = "desk idle"
+COLD = "desk cold"
 
 
 def key_of(desk: Desk) -> tuple[str, str]:

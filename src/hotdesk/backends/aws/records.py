@@ -12,7 +12,7 @@ from hotdesk.backends.aws import submitting, waking
 from hotdesk.backends.aws.blobs import Kept
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
-from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, LEFT, OWNED, DeskRecord, key_of
+from hotdesk.backends.aws.desk import COLD, FREE, IDLE, KEPT, LEFT, OWNED, DeskRecord, key_of
 from hotdesk.backends.aws.handing import owed_jobs
 from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.rows import (
@@ -108,10 +108,12 @@ class AwsRecords:
     async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
         """Desks that have an owner or pending jobs, then the others; or only the waiting ones."""
         found: list[DeskStatus] = []
-        for kind in (FREE, KEPT) if waiting else (OWNED, FREE, KEPT, LEFT, IDLE):
+        for kind in (FREE, KEPT) if waiting else (OWNED, FREE, KEPT, LEFT, IDLE, COLD):
             if len(found) < limit:
-                left = limit - len(found)
-                items = await self._table.found(kind, index="by_time", limit=left)
+                # Those that have worked lately are shown first.
+                items = await self._table.found(
+                    kind, index="by_time", limit=limit - len(found), is_backward=kind is IDLE
+                )
                 found += [DeskRecord.from_item(item).status() for item in items]
         return found
 

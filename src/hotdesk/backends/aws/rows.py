@@ -144,6 +144,17 @@ def removed_job_item(job_id: str, at: str) -> Item:
     return {"pk": pk, "sk": sk, "time_kind": REMAINS, "time": at, "removed": job_id}
 
 
+def removed_queue_key(url: str) -> tuple[str, str]:
+    """Where a queue is noted that the record has forgotten, until it is removed."""
+    return f"queue {url}", "queue"
+
+
+def removed_queue_item(url: str, at: str) -> Item:
+    """A queue that the record has forgotten."""
+    pk, sk = removed_queue_key(url)
+    return {"pk": pk, "sk": sk, "time_kind": REMAINS, "time": at, "queue": url}
+
+
 def is_job(item: Item) -> bool:
     """Whether it is a job, and not what stands in the place of one that was removed."""
     return "id" in item

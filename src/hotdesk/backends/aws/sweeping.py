@@ -8,10 +8,19 @@ from hotdesk.backends.aws import asking, waking
 from hotdesk.backends.aws.blobs import UNSURE
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
-from hotdesk.backends.aws.desk import FREE, KEPT, OWNED, DeskRecord
+from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, OWNED, DeskRecord
 from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.post import Post
-from hotdesk.backends.aws.rows import DUE, ENDED, MAIL, REMAINS, is_job, job_key
+from hotdesk.backends.aws.rows import (
+    DUE,
+    ENDED,
+    MAIL,
+    REMAINS,
+    is_job,
+    job_key,
+    removed_queue_item,
+    removed_queue_key,
+)
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
 from hotdesk.desks import Desk, JobState
@@ -24,6 +33,8 @@ BATCH = 200
 UNFINISHED = timedelta(minutes=5)
 # When retention looks again at what it has kept.
 LOOK_AGAIN = timedelta(days=1)
+# How long a desk keeps its queue without work.
+IDLE_MAX = timedelta(days=7)
 WALK = ("sweep", "texts")
 
 
@@ -83,11 +94,37 @@ async def remove_old(table: Table, history: History, retention: timedelta, now: 
     return removed
 
 
-async def finish_removals(table: Table, now: datetime) -> None:
-    """Remove what was kept for jobs whose removal somebody has begun and not finished."""
+async def finish_removals(table: Table, post: Post, now: datetime) -> None:
+    """Remove what was kept for jobs and queues that somebody has begun to remove."""
     before = stamp(now - UNFINISHED)
     for item in await table.found(REMAINS, index="by_time", until=before, limit=BATCH):
-        await asking.forget_rest(table, str(item["removed"]))
+        if "queue" in item:
+            await post.queues.remove(str(item["queue"]))
+            await table.delete(removed_queue_key(str(item["queue"])))
+        elif "removed" in item:
+            await asking.forget_rest(table, str(item["removed"]))
+
+
+async def cool_down(table: Table, now: datetime) -> None:
+    """Forget the queues of desks that were idle for a week; a later sweep removes them."""
+    before = stamp(now - IDLE_MAX)
+    for item in await table.found(IDLE, index="by_time", until=before, limit=BATCH):
+        desk = DeskRecord.from_item(item).desk
+        await change(table, now, partial(_cool_down, key=desk, before=before))
+
+
+async def _cool_down(change: Change, *, key: Desk, before: str) -> None:
+    desk = await change.desk(key)
+    kind, since = desk.waits_for()
+    if kind != IDLE or since > before:
+        return
+    desk.is_cold = True
+    change.write_desk(desk)
+    if desk.queue:
+        change.put(removed_queue_item(desk.queue, stamp(change.now)))
+        desk.queue = ""
+        # SQS blocks the name of one that was removed for 60 s.
+        desk.queues += 1
 
 
 async def remove_unsure_texts(table: Table, now: datetime) -> None:

@@ -295,9 +295,10 @@ class Table:
             }
         }
 
-    def delete_action(self, key: Key) -> dict[str, object]:
+    def delete_action(self, key: Key, condition: str = "", **values: Value) -> dict[str, object]:
         """Remove an item in a transaction."""
-        return {"Delete": {"TableName": self.name, "Key": wire_key(key)}}
+        action: dict[str, object] = {"TableName": self.name, "Key": wire_key(key)}
+        return {"Delete": action | expression("", "", condition, values)}
 
 
 def wire_key(key: Key) -> dict[str, object]:
