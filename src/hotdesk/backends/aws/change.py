@@ -259,7 +259,8 @@ async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable
             await made.commit()
         except Refused:
             # Jitter, so that two who met do not meet again.
-            await anyio.sleep(random.uniform(0, PAUSE_SECONDS * (attempt + 1)))  # noqa: S311
+            pause = random.uniform(0, PAUSE_SECONDS * (attempt + 1))  # noqa: S311 - no secret
+            await anyio.sleep(pause)
             continue
         await _send(made.effects)
         return value
