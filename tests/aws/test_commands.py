@@ -164,3 +164,23 @@ def test_what_needs_a_file_says_so_on_a_stack(ask: Run, url: str, here: Path) ->
     assert ran.code == 2
     assert "is no file" in ran.err
     assert not (here / "copy.db").exists()
+
+
+def test_a_worker_is_stopped_only_where_it_runs_under_its_name(
+    ask: Run, start: Start, url: str
+) -> None:
+    named = start("--backend", url, "worker", "run", "--handler", "tasks:handle", "--id", "w1")
+    nameless = start("--backend", url, "worker", "run", "--handler", "tasks:handle")
+    named.until("serving")
+    nameless.until("serving")
+    workers = ask("--backend", url, "worker", "list", "--json").records
+    (other,) = (each["worker"] for each in workers if each["worker"] != "w1")
+
+    stopped = ask("--backend", url, "worker", "stop", "w1", "--json")
+    refused = ask("--backend", url, "worker", "stop", other)
+
+    assert stopped.record == {"worker": "w1", "state": "stopped"}
+    assert refused.code == 4
+    assert f"hotdesk worker drain {other}" in refused.err
+    nameless.signal(signal.SIGTERM)
+    assert (named.finish()[0], nameless.finish()[0]) == (0, 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import click
 
+from hotdesk.backends.address import is_stack
 from hotdesk.cli.invocation import Connected, Invocation
 from hotdesk.cli.options import Group, pass_invocation
 from hotdesk.cli.records import worker_columns, worker_json
@@ -113,7 +114,8 @@ def stop(invocation: Invocation, *, worker_id: str, kill_after: float | None) ->
     """
 
     async def work(connected: Connected) -> str:
-        process = _open_process(await _find(connected, worker_id))
+        status = await _find(connected, worker_id)
+        process = _open_process(status, is_shared=is_stack(connected.config.backend))
         try:
             await connected.client.drain(worker_id)
             # Asking it has shown whether it is alive; so the process is still the worker's,
@@ -142,15 +144,20 @@ async def _find(connected: Connected, worker_id: str) -> WorkerStatus:
     raise NotFound("worker", worker_id)
 
 
-def _open_process(status: WorkerStatus) -> int:
+def _open_process(status: WorkerStatus, *, is_shared: bool) -> int:
     """Return a descriptor of the worker's process; its number may go to another one later.
+
+    Where machines share the desks (*is_shared*), another worker may have that number here: only
+    one that was started with this name is meant.
 
     Raises:
         NotAllowed: It is none that ``hotdesk`` started on this machine.
     """
     try:
         process = os.pidfd_open(status.pid)
-        if b"worker\0run" in Path(f"/proc/{status.pid}/cmdline").read_bytes():
+        command = Path(f"/proc/{status.pid}/cmdline").read_bytes()
+        is_named = f"--id\0{status.id}\0".encode() in command
+        if b"worker\0run" in command and (is_named or not is_shared):
             return process
         os.close(process)
     except (OSError, AttributeError):

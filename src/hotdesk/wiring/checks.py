@@ -12,7 +12,7 @@ from pathlib import Path
 
 import anyio
 
-from hotdesk.backends.address import bell_folder, database_path
+from hotdesk.backends.address import bell_folder, database_path, is_stack
 from hotdesk.backends.sqlite.bell import SocketBell
 from hotdesk.config import Config, Loaded
 from hotdesk.desks import JobState
@@ -22,6 +22,7 @@ from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.handler import load_handler
 from hotdesk.wiring.lock import holder_of
 from hotdesk.wiring.project_checks import project_checks
+from hotdesk.wiring.stack_checks import stack_checks
 
 CHECK_SECONDS_MAX = 20
 FREE_BYTES_LOW = 2**30
@@ -38,26 +39,43 @@ async def examine(loaded: Loaded) -> AsyncIterator[Finding]:
 
 def _checks(loaded: Loaded) -> Iterator[Check]:
     config = loaded.config
-    database = database_path(config.backend)
     yield partial(_settings, loaded)
-    for folder in dict.fromkeys([database.absolute().parent, _existing(config.data_dir)]):
-        yield partial(_folder, folder)
-        yield partial(_space, folder)
-    # A look must not make a database where there is none.
-    if database.is_file():
-        yield partial(_store, config)
-        yield partial(_bell, database)
-        yield partial(_deployment, database)
-        yield partial(_workers, config)
-        yield partial(_dead_letters, config)
+    if is_stack(config.backend):
+        yield from _folder_checks(config.data_dir)
+        yield from stack_checks(config)
+        yield from _people_checks(config)
     else:
-        yield partial(_no_store, database)
+        yield from _database_checks(config)
     if config.worker.handler is not None:
         yield partial(_handler, config.worker.handler)
     elif config.projects:
         yield from project_checks(config)
     else:
         yield _nothing_to_serve
+
+
+def _database_checks(config: Config) -> Iterator[Check]:
+    database = database_path(config.backend)
+    yield from _folder_checks(database.absolute().parent, config.data_dir)
+    # A look must not make a database where there is none.
+    if not database.is_file():
+        yield partial(_no_store, database)
+        return
+    yield partial(_store, config)
+    yield partial(_bell, database)
+    yield partial(_deployment, database)
+    yield from _people_checks(config)
+
+
+def _folder_checks(*folders: Path) -> Iterator[Check]:
+    for folder in dict.fromkeys(map(_existing, folders)):
+        yield partial(_folder, folder)
+        yield partial(_space, folder)
+
+
+def _people_checks(config: Config) -> Iterator[Check]:
+    yield partial(_workers, config)
+    yield partial(_dead_letters, config)
 
 
 async def _bounded(check: Check) -> Finding:

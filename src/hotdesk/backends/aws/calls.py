@@ -50,6 +50,7 @@ _WRONG_SET_UP = {
     "RequestTimeTooSkewed": _CLOCK,
     "ResourceNotFoundException": _NO_STACK,
     "NoSuchBucket": _NO_STACK,
+    "StateMachineDoesNotExist": _NO_STACK,
 }
 _NO_CREDENTIALS = (
     ConfigParseError,
