@@ -5,9 +5,16 @@ end of a run, and fails the run once it passes: then its line goes.
 """
 
 GAPS: dict[str, dict[str, str]] = {
-    "moto": {},
+    "moto": {
+        "test_workers_start_once_their_settings_are_in_the_bucket": "no events of resources",
+        "test_a_deployment_without_changes_says_so": "finds changes where there are none",
+        "test_a_deployment_that_fails_says_why_and_the_next_one_goes_on": "refuses no resource",
+    },
     "ministack": {
         "test_a_task_whose_heartbeats_stop_times_out": "HeartbeatSeconds is ignored",
         "test_the_token_of_a_stopped_execution_is_refused": "StopExecution keeps tokens alive",
+        "test_the_heartbeat_of_a_worker_finds_its_execution_stopped": (
+            "StopExecution keeps tokens alive"
+        ),
     },
 }

@@ -8,6 +8,7 @@ each repair. What else moto cannot do is named in ``gaps.py``.
 
 import copy
 import functools
+import os
 import sys
 from http import HTTPStatus
 from threading import Lock
@@ -16,6 +17,7 @@ from typing import Any
 
 import boto3
 from moto import backends
+from moto.cloudformation import parsing
 from moto.core.config import default_user_config
 from moto.core.serialize import AttributePicker
 from moto.dynamodb import models as dynamodb_models
@@ -28,6 +30,9 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.sqs.models import Queue
+from moto.stepfunctions import models as stepfunctions_models
+from moto.stepfunctions.parser import models as parser_models
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackConsumerTimeout,
     CallbackEndpoint,
@@ -36,6 +41,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
 Made = dict[tuple[str, str], Any]
@@ -81,6 +87,10 @@ def repair_late_answers() -> None:
 
     CallbackEndpoint.notify = notify_once
     CallbackEndpoint.interrupt_all = interrupt_all
+    # moto raises these two without the text and the name that they need, and failed on that.
+    for kind in (parser_models.TaskDoesNotExist, parser_models.TaskTimedOut):
+        kind.TYPE = kind.__name__
+        kind.__init__ = functools.partialmethod(kind.__init__, "the task is over")
 
 
 def repair_stopping() -> None:
@@ -95,6 +105,38 @@ def repair_stopping() -> None:
             endpoint.interrupt_all()
 
     ExecutionWorker.stop = stop_waiting
+
+
+class Substituted:
+    """What ``Fn::Sub`` is given: a dollar that begins no name stays, and so do two of them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def safe_substitute(self, **values: str) -> str:
+        """The text with values for the names in braces."""
+        for name, value in values.items():
+            self.text = self.text.replace(f"${{{name}}}", value)
+        return self.text
+
+
+def repair_made_workflows() -> None:
+    """A workflow that CloudFormation makes can run, with ``$$`` in it.
+
+    moto kept it where none runs, and made one dollar of two.
+    """
+    stepfunctions_models.stepfunctions_backends = stepfunctions_parser_backends
+    parsing.string = SimpleNamespace(Template=Substituted)
+
+
+def repair_made_queues() -> None:
+    """The URL of a queue that CloudFormation makes leads to us, as those of all others do."""
+    port = os.environ["MOTO_PORT"]  # noqa: TID251 - where moto itself looks.
+
+    def url(self: Any) -> str:
+        return f"http://127.0.0.1:{port}/{self.account_id}/{self.name}"
+
+    Queue.physical_resource_id = property(url)
 
 
 def repair_calls() -> None:
@@ -208,6 +250,8 @@ def main(listening: int) -> None:
         repair_early_answers,
         repair_late_answers,
         repair_stopping,
+        repair_made_workflows,
+        repair_made_queues,
         repair_calls,
         copy_less,
         answer_faster,

@@ -6,6 +6,7 @@ or a token that is dead, is told to the caller and is no error.
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -14,7 +15,7 @@ from typing import Any
 from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.backends.aws.names import Names, digest
 from hotdesk.desks import Desk
-from hotdesk.errors import Unavailable
+from hotdesk.errors import StoreError, Unavailable
 
 # Step Functions, SendTaskSuccess and SendTaskHeartbeat: what is answered for a dead token.
 DEAD_TOKEN = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
@@ -142,17 +143,18 @@ class Workflow:
                 raise Unavailable(why, committed=None) from refused
 
     async def stop(self, execution: str) -> None:
-        """Stop an execution whose job is over, if it still runs."""
+        """Stop an execution whose job is over, if it still runs; try it once.
+
+        One that goes on finds its send over when its message has its turn.
+        """
         names = await self._calls.names(self._stack)
-        try:
+        with suppress(Refused, StoreError, Unavailable):
             await self._calls.states(
                 "stop_execution",
                 executionArn=names.execution_arn(execution),
                 error="Hotdesk.Over",
                 cause="The job ended without it.",
             )
-        except Refused:
-            return
 
     async def carriage(self, execution: str) -> Carriage:
         """What has become of an execution."""

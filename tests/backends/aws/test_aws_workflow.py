@@ -1,0 +1,294 @@
+"""What becomes of a job when its execution, its message or its token is not what it should be."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hotdesk.backends.aws import inbox, workflow
+from hotdesk.backends.aws.backend import AwsBackend
+from hotdesk.backends.aws.calls import Calls
+from hotdesk.backends.aws.workflow import execution_name
+from hotdesk.desks import Delivery, InterruptReason, JobState, Outcome
+from hotdesk.errors import Unavailable
+from hotdesk.testing import FakeClock
+from hotdesk.testing.scene import AMELIA, SCOTT, Scene, a_job
+from tests.backends.aws.stacks import Stacks
+
+pytestmark = pytest.mark.anyio
+
+# Each look is a call of some milliseconds.
+LOOKS_MAX = 3000
+FAILS = json.dumps({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Broken"}}})
+
+
+class Losing(Calls):
+    """Clients that lose the first start of the execution of some jobs, with or without an error."""
+
+    silent: set[str]
+    lost: set[str]
+
+    async def call(
+        self, service: str, operation: str, arguments: Mapping[str, object]
+    ) -> dict[str, Any]:
+        """Call, unless it starts one of those."""
+        if operation == "start_execution":
+            job_id = json.loads(str(arguments["input"]))["job"]
+            if job_id in self.lost:
+                self.lost.remove(job_id)
+                raise Unavailable("nobody answered", committed=None)
+            if job_id in self.silent:
+                # As if its submitter had died right here, without an error for anybody.
+                self.silent.remove(job_id)
+                return {}
+        return await super().call(service, operation, arguments)
+
+
+class Stage:
+    """One stack, what calls it, and looks behind its back."""
+
+    def __init__(self, stacks: Stacks, stack: str, calls: Losing) -> None:
+        """Play on *stack*."""
+        self.calls = calls
+        self.stacks = stacks
+        self.stack = stack
+        clock = FakeClock()
+        clock.jump(datetime.now(UTC) - clock.now())  # noqa: TID251 - the workflow has its own clock
+        self.backend = AwsBackend(calls, stack, clock)
+        self.scene = Scene(self.backend, clock)
+        self.states = stacks.client("stepfunctions")
+
+    def arn(self, execution: str) -> str:
+        """An execution of the stack."""
+        return self.stacks.names(self.stack).execution_arn(execution)
+
+    def status(self, execution: str) -> str:
+        """Whether an execution runs, or how it ended."""
+        return str(self.states.describe_execution(executionArn=self.arn(execution))["status"])
+
+    def see(self, execution: str, state: str, times: int = 1) -> None:
+        """See an execution enter a state so many times."""
+        entered: list[str] = []
+        for _ in range(LOOKS_MAX):
+            answer = self.states.get_execution_history(executionArn=self.arn(execution))
+            entered = [
+                each["stateEnteredEventDetails"]["name"]
+                for each in answer["events"]
+                if each["type"].endswith("StateEntered")
+            ]
+            if entered.count(state) >= times:
+                return
+        raise AssertionError(f"{execution} entered {entered}, and not {state} {times} times")
+
+    def redefine(self, definition: str) -> None:
+        """Let every execution from now on follow another definition."""
+        self.states.update_state_machine(
+            stateMachineArn=self.stacks.names(self.stack).state_machine_arn, definition=definition
+        )
+
+    def definition(self, **seconds: int) -> str:
+        """The definition of the stack, with other times."""
+        names = self.stacks.names(self.stack)
+        url = self.stacks.client("sqs").get_queue_url(QueueName=names.unclaimed)["QueueUrl"]
+        return workflow.definition(names, unclaimed_url=url, queue_wait_seconds=0, **seconds)
+
+    def messages(self) -> int:
+        """How many messages are in the queues of desks, shown or hidden."""
+        kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = 0
+        for url in self.stacks.queues(self.stack):
+            if "-input-" in url:
+                answer = self.stacks.client("sqs").get_queue_attributes(
+                    QueueUrl=url, AttributeNames=kinds
+                )
+                found += sum(int(answer["Attributes"][kind]) for kind in kinds)
+        return found
+
+
+@pytest.fixture
+def stage(
+    connect_calls: Callable[..., Calls],
+    stacks: Stacks,
+    stack: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Stage]:
+    """A stack through clients that lose nothing yet, and that do not wait for long."""
+    monkeypatch.setattr(inbox, "ARRIVAL", timedelta(seconds=1))
+    calls = connect_calls(Losing)
+    assert isinstance(calls, Losing)
+    calls.silent, calls.lost = set(), set()
+    with closing(calls):
+        yield Stage(stacks, stack, calls)
+
+
+async def test_jobs_keep_their_order_though_the_messages_come_in_another(stage: Stage) -> None:
+    scene = stage.scene
+    stage.calls.silent = {"a"}
+    await scene.submit(a_job("a"), a_job("b"), a_job("c"))
+    claim = await scene.claimed("w1")
+    assert (await scene.viewed(claim)).has_pending
+
+    assert [await scene.done(claim) for _ in range(3)] == ["a", "b", "c"]
+    assert await scene.release(claim)
+    assert stage.messages() == 0
+    for job_id in "abc":
+        stage.see(execution_name(job_id, 1), "Over")
+
+
+async def test_a_job_whose_message_came_early_outlives_its_worker(stage: Stage) -> None:
+    scene = stage.scene
+    stage.calls.silent = {"a"}
+    await scene.submit(a_job("a"), a_job("b"))
+    claim = await scene.claimed("w1")
+    assert (await scene.viewed(claim)).has_pending
+    await scene.done(claim)
+    assert isinstance(await scene.next_job(claim), Delivery)
+
+    await scene.deregister("w1")
+    claim = await scene.claimed("w2")
+
+    assert await scene.done(claim) == "b"
+    stage.see(execution_name("b", 1), "Over")
+
+
+async def test_a_job_whose_execution_was_never_started_runs_all_the_same(stage: Stage) -> None:
+    scene = stage.scene
+    stage.calls.lost = {"a"}
+    with pytest.raises(Unavailable):
+        await scene.submit(a_job("a"))
+    claim = await scene.claimed("w1")
+
+    assert (await scene.viewed(claim)).has_pending
+
+    await scene.handed(claim, "a")
+
+
+async def test_a_queued_job_whose_execution_is_stopped_by_hand_is_cancelled(stage: Stage) -> None:
+    scene = stage.scene
+    await scene.running("before")
+    await scene.submit(a_job("a"))
+    stage.see(execution_name("a", 1), "Send")
+
+    stage.states.stop_execution(executionArn=stage.arn(execution_name("a", 1)))
+    await stage.backend.workflow_over(execution_name("a", 1), AMELIA, "a", now=scene.clock.now())
+
+    job = await scene.job("a")
+    assert (job.state, job.error) == (JobState.CANCELLED, "its workflow was stopped by hand")
+
+
+async def test_a_running_job_whose_execution_is_stopped_by_hand_is_interrupted(
+    stage: Stage,
+) -> None:
+    scene = stage.scene
+    claim, delivery = await scene.running("a")
+
+    stage.states.stop_execution(executionArn=stage.arn(execution_name("a", 1)))
+    await stage.backend.workflow_over(execution_name("a", 1), AMELIA, "a", now=scene.clock.now())
+
+    view = await scene.beat(claim, delivery)
+    assert view.interrupt is not None
+    assert view.interrupt.reason is InterruptReason.CANCEL
+    await scene.settle(delivery, Outcome.interrupted(InterruptReason.CANCEL))
+    assert await scene.state("a") is JobState.CANCELLED
+    assert stage.messages() == 0
+
+
+async def test_the_heartbeat_of_a_worker_finds_its_execution_stopped(stage: Stage) -> None:
+    scene = stage.scene
+    claim, delivery = await scene.running("a")
+    stage.states.stop_execution(executionArn=stage.arn(execution_name("a", 1)))
+
+    await scene.beat(claim, delivery)
+
+    view = await scene.beat(claim, delivery)
+    assert view.interrupt is not None
+    assert view.interrupt.reason is InterruptReason.CANCEL
+
+
+async def test_a_job_whose_executions_fail_again_and_again_fails(stage: Stage) -> None:
+    scene = stage.scene
+    stage.redefine(FAILS)
+    await scene.submit(a_job("a"), a_job("b", SCOTT))
+    claim = await scene.claimed("w1")
+
+    for _ in range(5):
+        assert (await scene.viewed(claim)).has_pending
+    assert not (await scene.viewed(claim)).has_pending
+
+    job = await scene.job("a")
+    assert job.state is JobState.FAILED
+    assert "workflow" in job.error
+    assert await scene.state("b") is JobState.QUEUED
+
+
+async def test_a_message_that_nobody_can_find_is_sent_by_another_execution(stage: Stage) -> None:
+    scene = stage.scene
+    await scene.submit(a_job("a"))
+    claim = await scene.claimed("w1")
+    stage.see(execution_name("a", 1), "Send")
+    for url in stage.stacks.queues(stage.stack):
+        stage.stacks.client("sqs").purge_queue(QueueUrl=url)
+    assert (await scene.viewed(claim)).has_pending
+
+    scene.clock.jump(inbox.MISSING_MAX)
+    await scene.beat(claim)
+    assert (await scene.viewed(claim)).has_pending
+
+    await scene.handed(claim, "a")
+
+
+async def test_a_job_that_nobody_touched_for_long_is_sent_again_and_runs_once(
+    stage: Stage,
+) -> None:
+    scene = stage.scene
+    # One emulator knows no watchdog: there the other bound ends the wait.
+    stage.redefine(stage.definition(watchdog_seconds=1, longest_run_seconds=2))
+    await scene.submit(a_job("a"))
+    stage.see(execution_name("a", 1), "Stalled")
+    stage.redefine(stage.definition())
+    claim = await scene.claimed("w1")
+
+    delivery = await scene.next_job(claim)
+    while not isinstance(delivery, Delivery):
+        delivery = await scene.next_job(claim)
+    await scene.settle(delivery)
+
+    job = await scene.job("a")
+    assert (job.state, job.outcomes, job.attempt) == (JobState.SUCCEEDED, 1, 1)
+    assert not (await scene.viewed(claim)).has_pending
+
+
+async def test_an_execution_that_somebody_made_up_harms_nobody(stage: Stage) -> None:
+    scene = stage.scene
+    claim, delivery = await scene.running("a")
+    made_up = {"pk": "desk nobody", "desk": "nobody", "job": "x", "send": 1, "policy": "desk"}
+    made_up |= {"queue": "", "name": f"{stage.stack}-input-x.fifo", "round": 0, "lost": 0}
+
+    stage.states.start_execution(
+        stateMachineArn=stage.stacks.names(stage.stack).state_machine_arn,
+        name="made-up",
+        input=json.dumps(made_up),
+    )
+    stage.see("made-up", "Remember")
+
+    await scene.settle(delivery)
+    assert await scene.release(claim)
+    assert [str(each.desk) for each in await scene.backend.desks()] == [str(AMELIA)]
+
+
+async def test_a_run_beyond_what_sqs_hides_goes_on_without_its_message(stage: Stage) -> None:
+    scene = stage.scene
+    claim, delivery = await scene.running("a")
+
+    for _ in range(24):
+        scene.clock.jump(timedelta(minutes=30))
+        await scene.beat(claim, delivery)
+        await stage.backend.extend(delivery, span=timedelta(hours=1), now=scene.clock.now())
+    assert stage.messages() == 0
+    await scene.settle(delivery)
+
+    assert await scene.state("a") is JobState.SUCCEEDED
+    stage.see(execution_name("a", 1), "Over")
