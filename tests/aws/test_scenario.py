@@ -5,6 +5,7 @@ two processes share nothing but the stack and the origin, as two tasks do.
 """
 
 import json
+import os
 import signal
 import tempfile
 from collections import Counter
@@ -180,6 +181,23 @@ def test_a_task_that_is_stopped_hands_over_its_job_with_what_it_has_done(office:
     # On another disk: the commit came from the origin, the memory from the bucket.
     assert git("show", "hotdesk/scott/t1:done.txt", at=office.origin.path).count("blue") == 2
     assert end["text"].count("blue") == 2
+
+
+def test_a_worker_that_lives_for_days_removes_the_clones_of_desks_that_it_left(
+    office: Office,
+) -> None:
+    left, fresh = (office.folder / "only/workspaces/amelia" / f"{{}}/{user}/t1/1" for user in "ab")
+    for room in (left, fresh):
+        for kind in ("clones", "state"):
+            Path(str(room).format(kind)).mkdir(parents=True)
+        (Path(str(room).format("state")) / "processes").mkdir()
+        (Path(str(room).format("state")) / "used").touch()
+    os.utime(Path(str(left).format("state")) / "used", (0, 0))
+
+    office.worker("only")
+
+    office.until("the old one goes", lambda: not Path(str(left).format("clones")).exists())
+    assert Path(str(fresh).format("clones")).exists()
 
 
 @pytest.mark.long

@@ -10,8 +10,9 @@ from hotdesk.cli.signals import Answer, run_until_told
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Desk
 from hotdesk.sweep import Sweep
+from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.crew import Crew
-from hotdesk.wiring.deployment import open_deployment
+from hotdesk.wiring.deployment import open_deployment, tidy
 from hotdesk.wiring.worker import open_worker
 
 STOPPED = 130
@@ -38,8 +39,17 @@ def serve_alone(
             worker,
             backend,
         ):
+            workspaces = workspaces_of(config)
+
+            async def tidy_workspaces() -> None:
+                await tidy(config, backend, workspaces)
+
             sweep = Sweep(
-                backend, SystemClock(), retention=config.limits.retention, on_error=output.note
+                backend,
+                SystemClock(),
+                retention=config.limits.retention,
+                tidy=[tidy_workspaces],
+                on_error=output.note,
             )
             has_left = False
 

@@ -25,6 +25,7 @@ from hotdesk.workspaces import Workspaces
 
 SERVED_MAX = 1000
 STARTING = timedelta(seconds=5)
+STACK_KEEPS = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +121,21 @@ def leaving_time(config: Config) -> timedelta:
 
 
 async def tidy(config: Config, backend: Backend, workspaces: Workspaces) -> None:
-    """Remove workspaces that nobody has used for as long as ended jobs are kept."""
+    """Remove workspaces that nobody has used for as long as ended jobs are kept.
+
+    The disk of a container is small, and nobody looks into it later: there it is a day.
+    """
     if config.projects:
         served = await backend.desks(limit=SERVED_MAX)
         now = SystemClock().now()
+        kept = config.limits.retention
         await workspaces.tidy(
-            unused_since=now - config.limits.retention,
+            unused_since=now - (min(kept, STACK_KEEPS) if is_stack(config.backend) else kept),
             now=now,
             keep={(each.desk.key, each.generation) for each in served if each.owner},
         )
         # What is in a bucket, the stack's own rules remove.
-        await folder_archive(config).remove_before(now - config.limits.retention)
+        await folder_archive(config).remove_before(now - kept)
 
 
 @contextmanager
