@@ -8,7 +8,7 @@ from hotdesk.errors import ConfigError
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "ap-southeast-2"])
 def test_a_url_names_a_region_and_a_stack(region: str) -> None:
-    assert stack_of(f"aws://{region}/Hotdesk-2") == (region, "Hotdesk-2")
+    assert stack_of(f"aws://{region}/hotdesk-2") == (region, "hotdesk-2")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ def test_a_url_names_a_region_and_a_stack(region: str) -> None:
         "aws://user@eu-west-1/hotdesk",
         "aws://eu-west-1/-hotdesk",
         "aws://eu-west-1/hot_desk",
+        "aws://eu-west-1/Hotdesk",
         "aws://eu-west-1/hotdesk\n",
         f"aws://eu-west-1/{'a' * 33}",
         "sqlite:///hotdesk.db",

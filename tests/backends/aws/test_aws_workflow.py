@@ -95,6 +95,14 @@ class Stage:
         url = self.stacks.client("sqs").get_queue_url(QueueName=names.unclaimed)["QueueUrl"]
         return workflow.definition(names, unclaimed_url=url, queue_wait_seconds=0, **seconds)
 
+    def requests(self) -> int:
+        """How many claim requests nobody has taken yet."""
+        sqs = self.stacks.client("sqs")
+        url = sqs.get_queue_url(QueueName=self.stacks.names(self.stack).unclaimed)["QueueUrl"]
+        kind = "ApproximateNumberOfMessages"
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[kind])
+        return int(answer["Attributes"][kind])
+
     def messages(self) -> int:
         """How many messages are in the queues of desks, shown or hidden."""
         kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -292,3 +300,27 @@ async def test_a_run_beyond_what_sqs_hides_goes_on_without_its_message(stage: St
 
     assert await scene.state("a") is JobState.SUCCEEDED
     stage.see(execution_name("a", 1), "Over")
+
+
+async def test_the_requests_in_the_queue_are_those_of_desks_that_wait(stage: Stage) -> None:
+    scene = stage.scene
+    await scene.submit(a_job("a"))
+    await scene.submit(a_job("b", SCOTT))
+    for job_id in "ab":
+        stage.see(execution_name(job_id, 1), "Send")
+    assert stage.requests() == 2
+
+    # It was busy until now, and looks at the desks before it waits.
+    await scene.claimed("w1", AMELIA)
+
+    assert stage.requests() == 1
+
+
+async def test_a_desk_is_asked_for_once_however_many_jobs_come(stage: Stage) -> None:
+    scene = stage.scene
+    await scene.submit(a_job("a"), a_job("b"), a_job("c"))
+
+    for job_id in "abc":
+        stage.see(execution_name(job_id, 1), "Send")
+
+    assert stage.requests() == 1

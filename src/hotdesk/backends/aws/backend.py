@@ -130,6 +130,8 @@ class AwsBackend(AwsRecords):
                     ),
                 )
                 if claim is not None:
+                    if pinned is None:
+                        await self._bell.use_request(worker_id)
                     return claim
         if not claiming.was_seen_lately(worker, now):
             await claiming.seen(self._table, worker_id, 0, now)

@@ -20,6 +20,7 @@ class _Seat:
     is_rung: bool = False
     is_polling: bool = False
     rings: int = 0
+    has_request: bool = False
     changed: anyio.Event = field(default_factory=anyio.Event)
 
     def tell(self) -> None:
@@ -41,7 +42,7 @@ class Bell:
         seat = self._seat(worker_id)
         waits: list[Callable[[], Awaitable[object]]] = [lambda: self._rung(seat, worker_id)]
         if for_requests:
-            waits.append(lambda: self._requested(span))
+            waits.append(lambda: self._requested(seat, span))
 
         async with anyio.create_task_group() as tasks:
 
@@ -64,6 +65,17 @@ class Bell:
             heard = seat.rings
             yield
 
+    async def use_request(self, worker_id: str) -> None:
+        """Have taken one claim request for the desk that this worker has just claimed.
+
+        One that came by itself, after its last job, finds the request of its desk, or of
+        another one, still in the queue: its depth says how many desks wait.
+        """
+        seat = self._seat(worker_id)
+        if not seat.has_request:
+            await self._queues.drop_request()
+        seat.has_request = False
+
     def _seat(self, worker_id: str) -> _Seat:
         return self._seats.setdefault(worker_id, _Seat())
 
@@ -71,10 +83,11 @@ class Bell:
         while not seat.is_rung:
             await self._hear(seat, worker_id)
 
-    async def _requested(self, span: timedelta) -> None:
+    async def _requested(self, seat: _Seat, span: timedelta) -> None:
         while not await self._queues.poll_requests(min(span, POLL)):
             # A poll that ends early must not become a loop without a pause.
             await anyio.lowlevel.checkpoint()
+        seat.has_request = True
 
     async def _hear(self, seat: _Seat, worker_id: str) -> None:
         """Poll the worker's queue once, or wait for the one who does."""

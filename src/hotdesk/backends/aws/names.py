@@ -26,7 +26,7 @@ class Names:
     @property
     def bucket(self) -> str:
         """Mails, attachments and whatever is too large for an item; unique in all of S3."""
-        return f"{self.stack.lower()}-{self.account}-{self.region}"
+        return f"{self.stack}-{self.account}-{self.region}"
 
     @property
     def unclaimed(self) -> str:

@@ -128,6 +128,24 @@ class Queues:
         except Refused as error:
             raise _half_made(name) from error
 
+    async def drop_request(self) -> None:
+        """Take a claim request off the queue, if there is one."""
+        try:
+            url = await self._url_of(unclaimed(self._stack))
+            answer = await self._calls.sqs(
+                "receive_message",
+                QueueUrl=url,
+                WaitTimeSeconds=0,
+                VisibilityTimeout=round(RUNG.total_seconds()),
+            )
+            for each in answer.get("Messages", []):
+                await self._calls.sqs(
+                    "delete_message", QueueUrl=url, ReceiptHandle=each["ReceiptHandle"]
+                )
+        except (Refused, Unavailable):
+            # An idle worker takes it, and finds nothing to do.
+            return
+
     async def open_worker(self, worker_id: str) -> str:
         """Make the queue through which a worker is woken and interrupted; return its URL."""
         name = of_worker(self._stack, worker_id)
