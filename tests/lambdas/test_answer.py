@@ -24,7 +24,7 @@ def a_job_that_ended(office: Office, name: str = "m1") -> str:
 
 def due(office: Office, in_time: timedelta = timedelta(0)) -> list[str]:
     async def look(backend: AwsBackend) -> list[str]:
-        answers = await backend.due_answers(limit=10, now=SystemClock().now() + in_time)
+        answers = await backend.due_answers(limit=100, now=SystemClock().now() + in_time)
         return [answer.job.id for answer in answers]
 
     found: list[str] = office.ask(look)

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 from anyio import to_thread
 
 from hotdesk.backends.aws.bucket import Bucket
-from hotdesk.errors import HotdeskError, Rejected
+from hotdesk.errors import HotdeskError, Rejected, Unavailable
 from hotdesk.intakes.bucket import BucketMail
 from hotdesk.intakes.envelope import FAIL, PASS, Envelope, envelope_of_mail, envelope_of_receipt
 from hotdesk.intakes.mailroom import Mailroom, MailStore
@@ -213,7 +213,11 @@ class SesIntake:
         refused: Mapping[str, MailRejected],
         letter: Letter | None,
     ) -> Reception:
-        """Note who is refused, and tell the writer of *letter*, once; without it nobody."""
+        """Note who is refused, and tell the writer of *letter*, once; without it nobody.
+
+        Raises:
+            Unavailable: It may be done again later.
+        """
         reasons = {address: refusal.reason for address, refusal in refused.items()}
         reason = next(iter(reasons.values()))
         mark = REFUSED + key.removeprefix(MAILS)
@@ -243,7 +247,10 @@ class SesIntake:
                 recipient=return_path,
                 hostname=self._domain,
             )
-        except NotDelivered:
+        except NotDelivered as error:
+            if isinstance(error.__cause__, Unavailable):
+                # Nothing was heard of SES; the event comes again.
+                raise error.__cause__ from None
             # As with a bounce: nobody hears that it did not arrive. It is in the records.
             return False
         return True
