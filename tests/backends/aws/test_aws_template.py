@@ -267,6 +267,7 @@ ACTIONS = {
         f"dynamodb:{each}Item" for each in ("ConditionCheck", "Delete", "Put", "Update")
     ],
     "list_objects_v2": ["s3:ListBucket"],
+    "delete_objects": ["s3:DeleteObject"],
     "head_object": ["s3:GetObject"],
     "send_email": ["ses:SendEmail", "ses:SendRawEmail"],
 }

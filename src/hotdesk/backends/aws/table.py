@@ -29,7 +29,7 @@ ACTIONS_MAX = 100
 PAGES_MAX = 1000
 _READ_MAX = 100  # DynamoDB BatchGetItem: up to 100 items.
 _WRITE_MAX = 25  # DynamoDB BatchWriteItem: up to 25 items.
-_BATCH_TRIES_MAX = 10
+_FRUITLESS_MAX = 10
 # A transaction takes some hundredths of a second: more of them in a row are a fault.
 _CONFLICTS_MAX = 10
 _CONFLICT_SECONDS = 0.05
@@ -94,7 +94,8 @@ class Table:
         found: dict[Key, Item] = {}
         for start in range(0, len(keys), _READ_MAX):
             left = [wire_key(key) for key in dict.fromkeys(keys[start : start + _READ_MAX])]
-            for attempt in range(_BATCH_TRIES_MAX):
+            fruitless = 0
+            while left:
                 answer = await self._calls.dynamodb(
                     "batch_get_item",
                     RequestItems={self.name: {"Keys": left, "ConsistentRead": True}},
@@ -102,13 +103,9 @@ class Table:
                 for wire in answer["Responses"].get(self.name, ()):
                     item = decode_item(wire)
                     found[str(item["pk"]), str(item["sk"])] = item
-                left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-                if not left:
-                    break
-                # More than 16 MB, which goes on at once, or throttled, which needs a pause.
-                await anyio.sleep(_BATCH_PAUSE_SECONDS * attempt)
-            else:
-                raise Unavailable("DynamoDB left keys unread again and again")
+                rest = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                fruitless = await _pause(fruitless + 1 if len(rest) == len(left) else 0)
+                left = rest
         return found
 
     async def delete_all(self, keys: Sequence[Key]) -> None:
@@ -118,16 +115,14 @@ class Table:
                 {"DeleteRequest": {"Key": wire_key(key)}}
                 for key in dict.fromkeys(keys[start : start + _WRITE_MAX])
             ]
-            for attempt in range(_BATCH_TRIES_MAX):
+            fruitless = 0
+            while left:
                 answer = await self._calls.dynamodb(
                     "batch_write_item", RequestItems={self.name: left}
                 )
-                left = answer.get("UnprocessedItems", {}).get(self.name, [])
-                if not left:
-                    break
-                await anyio.sleep(_BATCH_PAUSE_SECONDS * 2**attempt)
-            else:
-                raise Unavailable("DynamoDB left items in place again and again", committed=None)
+                rest = answer.get("UnprocessedItems", {}).get(self.name, [])
+                fruitless = await _pause(fruitless + 1 if len(rest) == len(left) else 0)
+                left = rest
 
     async def whole(self, item: Item, kept: Kept) -> Item:
         """The *item* of a job with its long texts, and in *kept* where they are.
@@ -299,6 +294,20 @@ class Table:
         """Remove an item in a transaction."""
         action: dict[str, object] = {"TableName": self.name, "Key": wire_key(key)}
         return {"Delete": action | expression("", "", condition, values)}
+
+
+async def _pause(fruitless: int) -> int:
+    """Wait before a batch goes on of which nothing was done, so often in a row; return that.
+
+    What was cut at 16 MB goes on at once.
+
+    Raises:
+        Unavailable: That was too often.
+    """
+    if fruitless == _FRUITLESS_MAX:
+        raise Unavailable("DynamoDB did nothing of a batch again and again", committed=None)
+    await anyio.sleep(_BATCH_PAUSE_SECONDS * fruitless)
+    return fruitless
 
 
 def wire_key(key: Key) -> dict[str, object]:
