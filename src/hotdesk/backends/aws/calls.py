@@ -1,7 +1,7 @@
 """Calls to AWS: in threads, each with a bound; no ``botocore`` error leaves this module."""
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from hotdesk.backends.aws.abandoning import call_abandoning
 from hotdesk.backends.aws.names import Names
 from hotdesk.errors import StoreError, Unavailable
 
@@ -172,9 +173,9 @@ class Calls:
         What an abandoned poll receives stays invisible for its visibility timeout: poll
         so only where that does no harm.
         """
-        answer = await self._run(
-            self._polling, "receive_message", arguments, is_abandoned_when_cancelled=True
-        )
+        call = partial(_answer, self._polling, "receive_message", arguments)
+        with _told("receive_message"):
+            answer = await call_abandoning(call)
         return list(answer.get("Messages", ()))
 
     def close(self) -> None:
@@ -187,26 +188,28 @@ class Calls:
         client: Any,  # noqa: ANN401 - boto3 makes its clients at run time.
         operation: str,
         arguments: Mapping[str, object],
-        *,
-        is_abandoned_when_cancelled: bool = False,
     ) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = await anyio.to_thread.run_sync(
-                partial(_answer, client, operation, arguments),
-                abandon_on_cancel=is_abandoned_when_cancelled,
-                limiter=self._limiter,
+        with _told(operation):
+            return await anyio.to_thread.run_sync(
+                partial(_answer, client, operation, arguments), limiter=self._limiter
             )
-        except ClientError as error:
-            raise _refusal(operation, error) from error
-        except _NO_CREDENTIALS as error:
-            raise _no_credentials(error) from error
-        except BotoCoreError as error:
-            # Its text may name an address, never a secret; its class says enough.
-            raise Unavailable(
-                f"AWS did not answer {operation}: {type(error).__name__}; see: hotdesk doctor",
-                committed=None,
-            ) from error
-        return answer
+
+
+@contextmanager
+def _told(operation: str) -> Iterator[None]:
+    """Tell what an error of botocore's means; none of them leaves this module."""
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(operation, error) from error
+    except _NO_CREDENTIALS as error:
+        raise _no_credentials(error) from error
+    except BotoCoreError as error:
+        # Its text may name an address, never a secret; its class says enough.
+        raise Unavailable(
+            f"AWS did not answer {operation}: {type(error).__name__}; see: hotdesk doctor",
+            committed=None,
+        ) from error
 
 
 def _refusal(operation: str, error: ClientError) -> Exception:
