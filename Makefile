@@ -74,6 +74,8 @@ pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes ne
 	@build/pins/bin/pip install --quiet --upgrade uv
 	@$(COMPILE) --output-file constraints.txt $(ARGS) --all-extras pyproject.toml
 	@$(COMPILE) --output-file fuzz/constraints.txt $(ARGS) fuzz/requirements.in
+	@$(COMPILE) --output-file image/requirements.txt $(ARGS) --extra aws \
+		--constraint constraints.txt pyproject.toml image/requirements.in
 	@$(foreach each,$(wildcard tests/emulators/*.in),$(COMPILE) \
 		--output-file $(each:.in=.txt) $(ARGS) $(each) &&) true
 

@@ -279,7 +279,7 @@ async def test_a_deployment_that_fails_says_why_and_the_next_one_goes_on(
 ) -> None:
     nowhere = {"Vpc": "vpc-00000000", "SubnetA": "subnet-00000000", "SubnetB": "subnet-00000001"}
 
-    with pytest.raises(StoreError, match="fails failed .*: .*-00000000"):
+    with pytest.raises(StoreError, match=r"fails failed .*: .*-00000000"):
         await deploy(calls, "fails", **GIVEN, **nowhere)
 
     await deploy(calls, "fails", **GIVEN)

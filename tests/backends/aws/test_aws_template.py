@@ -249,6 +249,27 @@ def test_every_alarm_that_tells_somebody_is_in_the_runbook(name: str) -> None:
     assert f"**{label}**" in (ROOT / "docs/aws.md").read_text("utf-8")
 
 
+def test_the_image_is_what_the_template_takes_it_for() -> None:
+    recipe = (ROOT / "Dockerfile").read_text("utf-8")
+    sources = [
+        source
+        for line in recipe.splitlines()
+        if line.startswith("COPY ")
+        for source in line.split()[1:-1]
+    ]
+
+    assert all((ROOT / source).exists() for source in sources)
+    assert {f"!{each}" for each in sources} <= set((ROOT / ".dockerignore").read_text().split())
+    assert f"--uid {properties('FilesOfWorkers')['PosixUser']['Uid']} " in recipe
+    assert (
+        f"FROM {properties('Sweep')['Runtime']['Fn::If'][1].replace('python', 'python:')}-slim"
+        in recipe
+    )
+    mounts = properties("PoolTask")["ContainerDefinitions"][0]["MountPoints"]["Fn::If"][1]
+    assert f"HOTDESK_DATA_DIR={mounts[0]['ContainerPath']} " in recipe
+    assert "USER hotdesk" in recipe
+
+
 # ---------------------------------------------------------------- Rights
 
 # The services that the backend calls, and their names in IAM.
