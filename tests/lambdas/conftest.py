@@ -37,7 +37,7 @@ repo = "https://git.example/amelia.git"
 token = "env:AMELIA_TOKEN"
 command = ["agent"]
 preview = "https://{{branch}}.preview.example"
-users = {{scott = ["anna@example.org", "ben@example.org"], tim = ["anna@example.org"]}}
+users = {{scott = ["anna@example.org", "ben@elsewhere.example"], tim = ["anna@example.org"]}}
 """
 PASSED = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS")
 SETTLED_SECONDS = 60
