@@ -356,7 +356,7 @@ def test_no_line_of_the_log_says_what_a_mail_says(office: Office) -> None:
 def test_settings_that_changed_count_for_the_next_mail(office: Office) -> None:
     office.deliver(a_mail())
     settings = office.fetched(f"s3://{office.names.bucket}/config/hotdesk.toml").decode()
-    changed = settings.replace('"anna@example.org", "ben@elsewhere.example"', '"ben@elsewhere.example"')
+    changed = settings.replace('scott = ["anna@example.org", ', "scott = [")
     office.store("config/hotdesk.toml", changed.encode())
     office.deliver(a_mail(Message_ID="<m2@example.org>"), "m2")
 
