@@ -266,11 +266,6 @@ async def test_a_stack_that_is_not_there_is_said_with_what_makes_it(calls: Calls
         await standing(calls, stack_of(calls, "nowhere"), now=SystemClock().now())
 
 
-async def test_a_name_that_no_bucket_can_have_is_refused(calls: Calls) -> None:
-    with pytest.raises(Rejected, match="small letters"):
-        await deploy(calls, "Hotdesk", **GIVEN)
-
-
 # ---------------------------------------------------------------- What goes wrong
 
 

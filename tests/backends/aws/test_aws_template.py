@@ -289,6 +289,7 @@ ACTIONS = {
     ],
     "list_objects_v2": ["s3:ListBucket"],
     "delete_objects": ["s3:DeleteObject"],
+    "head_bucket": ["s3:ListBucket"],
     "head_object": ["s3:GetObject"],
     "send_email": ["ses:SendEmail", "ses:SendRawEmail"],
 }

@@ -107,10 +107,6 @@ class Stack:
         values = {**_parameters_of(known), **wanted}
         render(values)  # Says what is wrong before anything is made.
         if known is None or known["StackStatus"] == _UNMADE:
-            if self.name != self.name.lower():
-                raise Rejected(
-                    f"stack {self.name}: write it in small letters, as its bucket's name is"
-                )
             await self._apply(
                 {**values, "Serving": "false", "DedicatedDesks": ""}, tags, tell, is_new=True
             )
