@@ -235,6 +235,14 @@ def test_a_machine_is_noted_and_never_told(office: Office) -> None:
     assert office.keys("refused/") == []
 
 
+def test_a_machine_that_writes_to_nobody_is_not_told(office: Office) -> None:
+    mail = a_mail(Auto_Submitted="auto-replied")
+    office.deliver(mail, recipients=[f"amelia+nobody@{DOMAIN}"])
+
+    assert len(office.events("MailRefused")) == 1
+    assert office.sent() == []
+
+
 def test_a_mail_that_is_too_large_is_refused_without_being_read(office: Office) -> None:
     office.deliver(a_mail(b"x" * 300_000))
 
