@@ -158,6 +158,20 @@ def test_top_and_the_log_of_up_follow_a_stack(start: Start, url: str) -> None:
     assert left == 0
 
 
+def test_a_worker_that_waits_leaves_at_once_when_its_task_is_stopped(
+    ask: Run, start: Start, url: str
+) -> None:
+    worker = start("--backend", url, "worker", "run", "--handler", "tasks:handle")
+    worker.until("serving")
+    while not ask("--backend", url, "worker", "list", "--json").records:
+        pass
+
+    code, _, _ = worker.signal(signal.SIGTERM).finish()
+
+    assert code == 0
+    assert ask("--backend", url, "worker", "list", "--json").records == []
+
+
 def test_what_needs_a_file_says_so_on_a_stack(ask: Run, url: str, here: Path) -> None:
     ran = ask("--backend", url, "backup", "copy.db")
 

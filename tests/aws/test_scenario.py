@@ -25,6 +25,7 @@ from tests.cli.program import Program
 from tests.workspaces.origins import BareOrigin, git
 
 LEASE_SECONDS = 15
+DAY_SECONDS = 86_400
 LOOKS_MAX = 300
 POLL_SECONDS = 0.3
 
@@ -192,7 +193,9 @@ def test_a_worker_that_lives_for_days_removes_the_clones_of_desks_that_it_left(
             Path(str(room).format(kind)).mkdir(parents=True)
         (Path(str(room).format("state")) / "processes").mkdir()
         (Path(str(room).format("state")) / "used").touch()
-    os.utime(Path(str(left).format("state")) / "used", (0, 0))
+    used = Path(str(left).format("state")) / "used"
+    days_ago = used.stat().st_mtime - 2 * DAY_SECONDS
+    os.utime(used, (days_ago, days_ago))
 
     office.worker("only")
 

@@ -250,7 +250,9 @@ def test_a_worker_in_a_pool_leaves_when_to_end_to_its_parent(start: Start, run: 
     )
     pool.until("with 2 workers")
     start("send", "--desk", "a/b", "-m", "x", "--wait").finish()
-    before = {worker["worker"] for worker in run("worker", "list", "--json").records}
+    before: set[str] = set()
+    while len(before) < 2:
+        before = {worker["worker"] for worker in run("worker", "list", "--json").records}
     # It takes longer than an idle worker would stay.
     start("send", "--desk", "c/d", "-m", "nap", "--wait").finish()
 

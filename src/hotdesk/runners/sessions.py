@@ -54,9 +54,7 @@ class Sessions:
         """
         try:
             keys = await self._archive.keys(_prefix(claim, thread))
-            # A later one can only be of an owner who took the desk over from us.
-            mine = [key for key in keys if key <= _key(claim, thread)]
-            content = await self._archive.get(mine[-1]) if mine else None
+            content = await self._archive.get(keys[-1]) if keys else None
         except (Unavailable, StoreError, OSError) as error:
             raise AttemptFailed(
                 f"the agent's session cannot be fetched: {error}", is_given_back=True
