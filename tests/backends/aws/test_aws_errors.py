@@ -1,4 +1,4 @@
-"""What DynamoDB refuses is decided anew only where somebody else was faster."""
+"""What AWS refuses is decided anew only where somebody else was faster, and named otherwise."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.errors import StoreError, Unavailable
 from hotdesk.testing import FakeClock
-from hotdesk.testing.scene import Scene, a_job
+from hotdesk.testing.scene import SCOTT, Scene, a_job
 from tests.emulators.server import Emulator
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ class Raw:
 
 
 class Refusing:
-    """Answers each transaction in the place of DynamoDB, and counts them."""
+    """Answers each call in the place of AWS, and counts them."""
 
     def __init__(self, error: dict[str, object]) -> None:
         self._body = json.dumps(error).encode()
@@ -54,18 +54,20 @@ def cancelled(*codes: str) -> dict[str, object]:
 @pytest.fixture
 def refused(
     emulator: Emulator, stack: str, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[dict[str, object]], tuple[Scene, Refusing]]:
-    """A stack whose transactions are refused below boto3."""
+) -> Callable[..., tuple[Scene, Refusing]]:
+    """A stack where one kind of call is refused below boto3."""
     monkeypatch.setattr(change, "PAUSE_SECONDS", 0)
 
-    def make(error: dict[str, object]) -> tuple[Scene, Refusing]:
+    def make(
+        error: dict[str, object], operation: str = "dynamodb.TransactWriteItems"
+    ) -> tuple[Scene, Refusing]:
         session = boto3.session.Session(
             aws_access_key_id="emulated",
             aws_secret_access_key="emulated",
             region_name=emulator.region,
         )
         refusing = Refusing(error)
-        session.events.register("before-send.dynamodb.TransactWriteItems", refusing)
+        session.events.register(f"before-send.{operation}", refusing)
         calls = Calls(emulator.region, endpoint=emulator.endpoint, session=session)
         clock = FakeClock()
         return Scene(AwsBackend(calls, stack, clock), clock), refusing
@@ -73,7 +75,7 @@ def refused(
     return make
 
 
-Refused = Callable[[dict[str, object]], tuple[Scene, Refusing]]
+Refused = Callable[..., tuple[Scene, Refusing]]
 
 
 @pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "TransactionConflict"])
@@ -120,3 +122,15 @@ async def test_what_is_not_valid_is_not_tried_again(
     assert refusing.count == 1
     assert "secret" not in str(failure.value)
     assert await scene.backend.jobs() == []
+
+
+async def test_who_may_not_start_workflows_is_told_so_once_however_many_jobs_there_are(
+    refused: Refused,
+) -> None:
+    error = {"__type": "AccessDeniedException", "message": "secret"}
+    scene, refusing = refused(error, "sfn.StartExecution")
+
+    with pytest.raises(StoreError, match="start_execution"):
+        await scene.submit(a_job("a"), a_job("b", SCOTT), a_job("c"))
+
+    assert refusing.count == 3

@@ -153,6 +153,44 @@ async def test_what_has_not_changed_is_put_once(scene: Scene, bucket: Bucket) ->
     assert len(before) == 1
 
 
+async def test_a_text_whose_place_another_one_takes_is_removed(
+    scene: Scene, bucket: Bucket
+) -> None:
+    await scene.submit(a_large_job())
+    [instruction] = await bucket.keys(PREFIX)
+    delivery = await scene.handed(await scene.claimed("w1"))
+    await scene.save(delivery, f"1 {LARGE}")
+    first = {*await bucket.keys(PREFIX)}
+
+    await scene.save(delivery, f"2 {LARGE}")
+    second = {*await bucket.keys(PREFIX)}
+    await scene.save(delivery, "short")
+
+    assert (len(first), len(second), first & second) == (2, 2, {instruction})
+    assert await bucket.keys(PREFIX) == [instruction]
+
+
+async def test_who_reads_a_job_while_its_text_is_replaced_reads_the_new_one(
+    scene: Scene, stack: str, connect_calls: ConnectCalls, clock: FakeClock
+) -> None:
+    await scene.submit(a_job("a"))
+    delivery = await scene.handed(await scene.claimed("w1"))
+    await scene.save(delivery, f"old {LARGE}")
+
+    class Overtaken(Calls):
+        """Clients before whose first look at the bucket the text is replaced."""
+
+        async def call(self, service: str, operation: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as Calls has it
+            """Call."""
+            if operation == "get_object" and (await scene.job("a")).partial != f"new {LARGE}":
+                await scene.save(delivery, f"new {LARGE}")
+            return await super().call(service, operation, arguments)
+
+    reader = AwsBackend(connect_calls(Overtaken), stack, clock)
+
+    assert (await reader.job("a")).partial == f"new {LARGE}"
+
+
 async def test_as_many_large_jobs_as_are_written_together_fit_one_transaction(
     scene: Scene, bucket: Bucket
 ) -> None:
@@ -186,7 +224,6 @@ async def ended(scene: Scene, outcome: Outcome) -> None:
     delivery = await scene.handed(claim)
     await scene.backend.append_log("a", 1, LARGE, now=scene.clock.now())
     await scene.save(delivery, LARGE)
-    await scene.save(delivery, f"{LARGE} and more")
     await scene.settle(delivery, outcome)
     assert await scene.release(claim)
 

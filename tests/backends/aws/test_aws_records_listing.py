@@ -151,6 +151,8 @@ async def test_a_thread_is_found_without_reading_the_jobs_of_others(
     assert ids(await backend.jobs(desk=AMELIA, thread="wanted")) == ["wanted"]
 
     assert made == {"query": 1, "batch_get_item": 1}
+    assert ids(await backend.jobs(desk=AMELIA, thread="odd", limit=1)) == names("odd")[-1:]
+    assert made == {"query": 2, "batch_get_item": 2}
 
 
 async def test_conversations_are_counted_without_reading_their_jobs(

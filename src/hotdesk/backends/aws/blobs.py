@@ -1,13 +1,15 @@
 """Texts that are too long for an item: kept in the bucket, with a pointer in their place.
 
 An object is written before the item that points to it, under a key of its own that
-begins with ``large/JOB/``, and never changed. It goes with its job. What nobody came to
-point to is found by walking through the prefix: no rule that goes by age alone may
-remove anything there, since a dead letter is kept until a person has decided.
+begins with ``large/JOB/``, and never changed. It goes when another text takes its place,
+or with its job. What nobody came to point to is found by walking through the prefix: no
+rule that goes by age alone may remove anything there, since a dead letter is kept until a
+person has decided.
 """
 
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from hotdesk.backends.aws.bucket import KEYS_MAX, Bucket
@@ -21,7 +23,7 @@ PREFIX = "large/"
 INLINE_BYTES_MAX = 16 * 1024
 # No change lasts nearly as long, so that what is older has its item, or never gets one.
 UNSURE = timedelta(days=1)
-# Objects of one job that are removed in one go: a thousand pages of its log are 160 objects.
+# Of a thousand objects each: a log of 10 MB, the longest that is kept, is 160.
 PAGES_MAX = 10
 
 Kept = MutableMapping[tuple[str, str], str]
@@ -60,7 +62,7 @@ class Blobs:
         """
         whole = dict(item)
         for name, pointer in item.items():
-            if (key := _key_of(pointer)) is None:
+            if (key := pointed(pointer)) is None:
                 continue
             content = await self._bucket.get(key)
             if content is None:
@@ -70,15 +72,15 @@ class Blobs:
             whole[name] = text
         return whole
 
-    async def remove(self, job_id: str) -> None:
-        """Remove every text of a job that is gone."""
+    async def remove(self, job_id: str) -> bool:
+        """Remove the texts of a job that is gone, a bounded number; whether these were all."""
         for _ in range(PAGES_MAX):
             keys = await self._bucket.keys(f"{PREFIX}{job_id}/")
             if keys:
                 await self._bucket.remove_all(keys)
             if len(keys) < KEYS_MAX:
-                return
-        raise Unavailable(f"job {job_id} has left more than can be removed now", committed=None)
+                return True
+        return False
 
     async def unsure(self, after: str, now: datetime) -> tuple[Mapping[str, list[str]], str]:
         """The keys of objects older than a day, by job, behind the key *after*; at most 1,000.
@@ -92,12 +94,14 @@ class Blobs:
                 found.setdefault(key.split("/")[1], []).append(key)
         return found, [*ages][-1] if len(ages) == KEYS_MAX else ""
 
-    async def discard(self, keys: list[str]) -> None:
-        """Remove objects that nothing points to."""
-        await self._bucket.remove_all(keys)
+    async def discard(self, keys: Sequence[str]) -> None:
+        """Remove objects that nothing points to, at most 1,000, if the bucket answers now."""
+        with suppress(Unavailable):
+            await self._bucket.remove_all(keys)
 
 
-def _key_of(value: object) -> str | None:
+def pointed(value: object) -> str | None:
+    """The key that a value of an item points to, if it does."""
     if isinstance(value, dict) and set(value) == {"s3"}:
         return str(value["s3"])
     return None

@@ -12,11 +12,12 @@ from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import anyio
 
-from hotdesk.backends.aws.blobs import Kept
+from hotdesk.backends.aws.blobs import Kept, pointed
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.desk import DeskRecord, key_of
 from hotdesk.backends.aws.history import give_up_cursors, take_cursors
@@ -61,6 +62,7 @@ class Change:
         self._events: list[tuple[Event, StoredJob | None]] = []
         self._actions: list[dict[str, object]] = []
         self._texts_read: Kept = {}
+        self._pointed: set[str] = set()
         self._texts = ChainMap({} if uploads is None else uploads, self._texts_read)
 
     async def find_desk(self, desk: Desk) -> DeskRecord | None:
@@ -210,6 +212,13 @@ class Change:
             if self._events:
                 await give_up_cursors(self.table, first, len(self._events), self.now)
             raise
+        gone = [
+            key
+            for (job_id, _), key in self._texts_read.items()
+            if job_id in self._changed and key not in self._pointed
+        ]
+        if gone:
+            self.effects.append(partial(self.table.blobs.discard, gone))
 
     def _desk_actions(self, first: int) -> list[dict[str, object]]:
         made = []
@@ -227,7 +236,9 @@ class Change:
         return made
 
     async def _item(self, stored: StoredJob) -> Item:
-        return await self.table.blobs.pack(stored.job.id, job_item(stored), self._texts)
+        item = await self.table.blobs.pack(stored.job.id, job_item(stored), self._texts)
+        self._pointed |= {key for value in item.values() if (key := pointed(value))}
+        return item
 
     async def _job_actions(self) -> list[dict[str, object]]:
         changed = [self._jobs[each] for each in self._changed]
@@ -273,14 +284,15 @@ async def _send(effects: Sequence[Effect]) -> None:
     Raises:
         Unavailable: Some of it could not be sent, or not in time.
     """
-    failed: list[Unavailable] = []
+    failed: list[StoreError | Unavailable] = []
     limiter = anyio.CapacityLimiter(EFFECTS_TOGETHER_MAX)
 
     async def send(effect: Effect) -> None:
         async with limiter:
             try:
                 await effect()
-            except Unavailable as error:
+            except (StoreError, Unavailable) as error:
+                # Not in a group, which nobody expects; the others are sent all the same.
                 failed.append(error)
 
     with anyio.move_on_after(EFFECTS_SECONDS_MAX, shield=True) as sending:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import anyio
 
-from hotdesk.backends.aws.blobs import Blobs, Kept
+from hotdesk.backends.aws.blobs import Blobs, Kept, pointed
 from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.backends.aws.values import Item, Value, decode_item, encode, encode_item
 from hotdesk.errors import StoreError, Unavailable
@@ -30,6 +30,8 @@ PAGES_MAX = 1000
 _READ_MAX = 100  # DynamoDB BatchGetItem: up to 100 items.
 _WRITE_MAX = 25  # DynamoDB BatchWriteItem: up to 25 items.
 _FRUITLESS_MAX = 10
+# Of an item whose long texts are replaced while they are read.
+_READ_AGAIN_MAX = 10
 # A transaction takes some hundredths of a second: more of them in a row are a fault.
 _CONFLICTS_MAX = 10
 _CONFLICT_SECONDS = 0.05
@@ -131,14 +133,19 @@ class Table:
             Refused: The job is being removed.
             StoreError: Somebody else has removed a text.
         """
-        try:
-            return await self.blobs.unpack(str(item["id"]), item, kept)
-        except Refused as error:
+        for _ in range(_READ_AGAIN_MAX):
+            try:
+                return await self.blobs.unpack(str(item["id"]), item, kept)
+            except Refused as error:
+                key = error.answer["Key"]
             again = await self.get((str(item["pk"]), str(item["sk"])))
             if again is None or "id" not in again:
-                raise
-            key = error.answer["Key"]
-            raise StoreError(f"the bucket has lost {key}; bring it back from a copy") from error
+                raise Refused("being removed", {})
+            if key in map(pointed, again.values()):
+                raise StoreError(f"the bucket has lost {key}; bring it back from a copy")
+            # Another text has taken its place since the item was read.
+            item = again
+        raise Unavailable("a job was changed again and again while it was read")
 
     async def query(
         self,
