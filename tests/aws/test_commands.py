@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+import hotdesk
 from hotdesk.desks import Json
 from tests.aws.conftest import Start
 from tests.cli.conftest import Run
@@ -187,7 +189,9 @@ def test_a_worker_is_stopped_only_where_it_runs_under_its_name(
     nameless = start("--backend", url, "worker", "run", "--handler", "tasks:handle")
     named.until("serving")
     nameless.until("serving")
-    workers = ask("--backend", url, "worker", "list", "--json").records
+    workers: list[dict[str, Any]] = []
+    while len(workers) < 2:
+        workers = ask("--backend", url, "worker", "list", "--json").records
     (other,) = (each["worker"] for each in workers if each["worker"] != "w1")
 
     stopped = ask("--backend", url, "worker", "stop", "w1", "--json")
@@ -198,3 +202,18 @@ def test_a_worker_is_stopped_only_where_it_runs_under_its_name(
     assert f"hotdesk worker drain {other}" in refused.err
     nameless.signal(signal.SIGTERM)
     assert (named.finish()[0], nameless.finish()[0]) == (0, 0)
+
+
+def test_python_reaches_a_stack_as_it_reaches_a_file(ask: Run, start: Start, url: str) -> None:
+    _worker(start, url)
+
+    async def with_await() -> str:
+        async with hotdesk.connect(url) as client:
+            job = await client.submit("a/b", "one")
+            return (await client.result(job.id, timeout=20)).text
+
+    with hotdesk.connect(url) as client:
+        job = client.submit("a/b", "two")
+        text = client.result(job.id, timeout=20).text
+
+    assert (anyio.run(with_await), text) == ("done: one", "done: two")

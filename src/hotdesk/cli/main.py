@@ -4,9 +4,7 @@ A command's module is imported when it is run, so that the program starts quickl
 error is one line and the next step, never a traceback unless it was asked for twice.
 """
 
-import os
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from functools import partial
@@ -95,14 +93,7 @@ def main() -> None:
     """Run the command line of this process and exit."""
     given: Given = {}
     sys.excepthook = partial(_own_up, given)
-    code = run(sys.argv[1:], given)
-    if threading.active_count() > 1:
-        # A long poll at AWS that was given up goes on in its thread for up to 20 s; who
-        # drains a worker must not wait for that.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    sys.exit(run(sys.argv[1:], given))
 
 
 def run(arguments: Sequence[str], given: Given | None = None) -> int:

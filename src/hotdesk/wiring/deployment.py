@@ -96,7 +96,8 @@ async def open_deployment(
                     launcher,
                     config.pool.limits,
                     new_id=client.new_id,
-                    decides_pins=is_whole,
+                    # Those of a stack are decided when it is deployed.
+                    decides_pins=is_whole and is_file,
                     stop_time=leaving_time(config),
                     on_error=tell,
                 ),
