@@ -12,8 +12,9 @@ from hotdesk.backends.aws import inbox, workflow
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.workflow import execution_name
-from hotdesk.desks import Delivery, InterruptReason, JobState, Outcome
-from hotdesk.errors import Unavailable
+from hotdesk.desks import NAME_LENGTH_MAX, Delivery, Desk, InterruptReason, JobState, Outcome
+from hotdesk.errors import ClaimLost, Unavailable
+from hotdesk.lifecycle import CLOCK_SKEW, LEASE
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import AMELIA, SCOTT, Scene, a_job
 from tests.backends.aws.stacks import Stacks
@@ -324,3 +325,42 @@ async def test_a_desk_is_asked_for_once_however_many_jobs_come(stage: Stage) -> 
         stage.see(execution_name(job_id, 1), "Send")
 
     assert stage.requests() == 1
+
+
+async def test_desks_and_workers_of_the_longest_names_are_served_and_told_apart(
+    stage: Stage,
+) -> None:
+    scene = stage.scene
+    long = "x" * NAME_LENGTH_MAX
+    first, second = Desk(long, f"{long[:-1]}a"), Desk(long, f"{long[:-1]}b")
+    await scene.submit(a_job("a", first), a_job("b", second))
+
+    claims = [await scene.claimed("w" * NAME_LENGTH_MAX, first), await scene.claimed("w2", second)]
+
+    assert [await scene.done(each) for each in claims] == ["a", "b"]
+    queues = [url.rpartition("/")[2] for url in stage.stacks.queues(stage.stack)]
+    assert len([name for name in queues if "-input-" in name]) == 2
+    # SQS takes 80 characters, of a stack of 32 as well.
+    assert max(len(name) for name in queues) - len(stage.stack) + 32 <= 80
+
+
+async def test_a_worker_whose_clock_is_ahead_takes_no_desk_within_the_margin(
+    stage: Stage, connect_calls: Callable[..., Calls]
+) -> None:
+    scene = stage.scene
+    claim, delivery = await scene.running("a")
+    ahead = FakeClock()
+    calls = connect_calls()
+    ahead.jump(scene.clock.now() - ahead.now() + LEASE + CLOCK_SKEW - timedelta(seconds=1))
+    other = Scene(AwsBackend(calls, stage.stack, ahead), ahead)
+
+    assert await other.claim("w2") is None
+    ahead.jump(timedelta(seconds=1))
+    taken = await other.claim("w2")
+    calls.close()
+
+    assert taken is not None
+    assert taken.is_takeover
+    with pytest.raises(ClaimLost):
+        await scene.settle(delivery)
+    assert taken.generation > claim.generation
