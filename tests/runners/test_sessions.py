@@ -123,7 +123,7 @@ async def test_only_the_latest_session_is_kept(archive: FolderArchive, homes: Ho
     assert len(await archive.keys("sessions/")) == 1
 
 
-async def test_a_session_that_nobody_changed_is_not_written_again(
+async def test_a_session_that_is_used_stays_as_new_as_its_last_generation(
     archive: FolderArchive, homes: Homes
 ) -> None:
     home, mine = homes.new(), worker(archive)
@@ -136,7 +136,30 @@ async def test_a_session_that_nobody_changed_is_not_written_again(
     await mine.unpack(claim(2), "t1", other)
     await mine.pack(claim(2), "t1", other)
 
-    assert await archive.keys("") == before
+    assert len(before) == 1
+    assert await archive.keys("") > before
+
+
+async def test_nothing_is_written_for_agents_that_keep_nothing_or_changed_nothing(
+    archive: FolderArchive, homes: Homes, tmp_path: Path
+) -> None:
+    mine = worker(archive)
+    empty = homes.new()
+    await mine.unpack(claim(1), "t1", empty)
+    await mine.pack(claim(1), "t1", empty)
+    nothing = await archive.keys("")
+    first, second = homes.new(), homes.new()
+    await mine.unpack(claim(1), "t1", first)
+    (first / FOLDER / "x").touch()
+    await mine.pack(claim(1), "t1", first)
+    (key,) = await archive.keys("")
+    os.utime(tmp_path / "archive" / key, (0, 0))
+    await mine.unpack(claim(1), "t1", second)
+
+    await mine.pack(claim(1), "t1", second)
+
+    assert nothing == []
+    assert (tmp_path / "archive" / key).stat().st_mtime == 0
 
 
 async def test_links_devices_and_pipes_are_left_out(archive: FolderArchive, homes: Homes) -> None:

@@ -43,6 +43,7 @@ class Sessions:
         """Give each folder to *owner_uid*, if the agents run as somebody else."""
         self._archive = archive
         self._owner_uid = owner_uid
+        self._found = ""
         self._unpacked = ""
 
     async def unpack(self, claim: Claim, thread: str, home: Path) -> str:
@@ -54,7 +55,8 @@ class Sessions:
         """
         try:
             keys = await self._archive.keys(_prefix(claim, thread))
-            content = await self._archive.get(keys[-1]) if keys else None
+            self._found = keys[-1] if keys else ""
+            content = await self._archive.get(self._found) if self._found else None
         except (Unavailable, StoreError, OSError) as error:
             raise AttemptFailed(
                 f"the agent's session cannot be fetched: {error}", is_given_back=True
@@ -82,11 +84,11 @@ class Sessions:
     async def _pack(self, claim: Claim, thread: str, home: Path) -> None:
         packed = await to_thread.run_sync(_pack, home / FOLDER)
         digest = hashlib.sha256(packed).hexdigest()
-        if digest == self._unpacked:
-            return
         key = _key(claim, thread)
+        # What another generation has left is written again: archives forget by age.
+        if digest == self._unpacked and self._found in ("", key):
+            return
         await self._archive.put(key, await to_thread.run_sync(_compress, packed))
-        self._unpacked = digest
         for older in await self._archive.keys(_prefix(claim, thread)):
             if older < key:
                 await self._archive.remove(older)
