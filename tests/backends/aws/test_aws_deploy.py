@@ -217,6 +217,25 @@ async def test_workers_start_once_their_settings_are_in_the_bucket(
     assert {each["State"] for each in rules} == {"ENABLED"}
 
 
+async def test_a_dedicated_desk_is_left_to_its_own_worker(calls: Calls) -> None:
+    await deploy(calls, "pins", **GIVEN)
+    clock = SystemClock()
+    backend = AwsBackend(calls, "pins", clock)
+    await backend.register(WorkerCard(id="generic", pid=1), now=clock.now())
+    jobs = [
+        NewJob(id=f"job-{user}", desk=Desk("amelia", user), thread="t1", instruction="go")
+        for user in ("scott", "ana")
+    ]
+
+    await backend.submit(jobs, now=clock.now())
+    lease = timedelta(seconds=90)
+    claim = await backend.claim("generic", wait=timedelta(0), lease=lease, now=clock.now())
+
+    assert claim is not None
+    assert claim.desk == Desk("amelia", "ana")
+    await backend.deregister("generic", now=clock.now())
+
+
 async def test_a_deployment_without_changes_says_so(calls: Calls) -> None:
     await deploy(calls, "same", **GIVEN)
 

@@ -85,7 +85,7 @@ def test_a_template_for_a_new_stack_fits_into_the_call_that_makes_it() -> None:
     assert len(packed.encode()) <= BODY_BYTES_MAX
 
 
-def test_packing_a_template_changes_nothing_but_comments() -> None:
+def test_packing_a_template_leaves_out_what_is_for_people_only() -> None:
     whole, mistakes = decode_str(render(FILLED))
     packed, _ = decode_str(render(FILLED, is_packed=True))
 
@@ -94,6 +94,8 @@ def test_packing_a_template_changes_nothing_but_comments() -> None:
     for each in (whole, packed):
         text = each["Resources"]["Workflow"]["Properties"].pop("DefinitionString")["Fn::Sub"][0]
         definitions.append(json.loads(re.sub(r": ?(\$\{\w+\})", r': "\1"', text)))
+    for each in (*whole["Parameters"].values(), *whole["Outputs"].values()):
+        del each["Description"]
     assert packed == whole
     for each in (definitions[0], *definitions[0]["States"].values()):
         each.pop("Comment", None)
@@ -153,6 +155,20 @@ def test_the_bucket_refuses_what_is_not_encrypted_on_its_way() -> None:
     assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert allowed["Resource"] == {"Fn::Sub": "${Bucket.Arn}/mail/*"}
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_only_what_no_job_points_to_is_removed_by_age() -> None:
+    rules = properties("Bucket")["LifecycleConfiguration"]["Rules"]
+    by_age = {each["Prefix"] for each in rules if "ExpirationInDays" in each}
+    written = {
+        each["Fn::Sub"].removeprefix("${Bucket.Arn}/").removesuffix("*")
+        for statement in statements("Client")
+        if statement["Action"] == ["s3:DeleteObject", "s3:PutObject"]
+        for each in statement["Resource"]
+    }
+
+    assert by_age == written - {"large/"} | {"mail/"}
+    assert written == {"attachments/", "kept/", "large/", "refused/", "sessions/"}
 
 
 def test_logs_are_kept_for_as_long_as_was_said_and_never_hold_what_jobs_say() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
-from hotdesk.backends.aws.template import BODY_BYTES_MAX, parameters, render
+from hotdesk.backends.aws.template import BODY_BYTES_MAX, desks_of, parameters, render
 from hotdesk.errors import NotAllowed, Rejected, StoreError, Unavailable
 from hotdesk.ports import Clock
 
@@ -115,6 +116,10 @@ class Stack:
         if settings is not None:
             await self._put(SETTINGS_KEY, settings)
         is_changed = await self._apply(values, tags, tell, is_new=False)
+        # Otherwise the workers of the pool take them as well.
+        pinned = [each.desk for each in desks_of(values["DedicatedDesks"])]
+        backend = AwsBackend(self._calls, self.name, self._clock)
+        await backend.pin(pinned, now=self._clock.now())
         stands = await self.described()
         if stands is None:
             raise StoreError(f"stack {self.name} was removed while it was deployed")

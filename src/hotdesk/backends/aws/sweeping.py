@@ -120,7 +120,8 @@ async def _cool_down(change: Change, *, key: Desk, before: str) -> None:
         return
     desk.is_cold = True
     change.write_desk(desk)
-    if desk.queue:
+    # The name of a pinned desk's queue stands in the alarm that starts its worker.
+    if desk.queue and not desk.is_pinned:
         change.put(removed_queue_item(desk.queue, stamp(change.now)))
         desk.queue = ""
         # SQS blocks the name of one that was removed for 60 s.

@@ -46,7 +46,8 @@ def render(given: Mapping[str, str], *, is_packed: bool = False) -> str:
     text = _with(text, "secrets", _secrets(values["Secrets"]))
     definition = files(__package__).joinpath("workflow.asl.json").read_text("utf-8")
     if is_packed:
-        text = re.sub(r"^ *(#.*)?\n", "", text, flags=re.MULTILINE)
+        # Comments, empty lines, and what parameters and outputs mean.
+        text = re.sub(r"^(?: *(?:#.*)?|    Description: .*)\n", "", text, flags=re.MULTILINE)
         definition = _packed(definition)
     # A string of JSON does not span lines, so that they can be indented as YAML wants it.
     lines = "".join(f"{' ' * 10}{line}\n" for line in definition.splitlines())
