@@ -40,9 +40,12 @@ class Held(Calls):
 class SmallPages(Calls):
     """Clients whose queries give two items a page, however many were asked for."""
 
+    queries = 0
+
     async def dynamodb(self, operation: str, **arguments: object) -> dict[str, Any]:
         """Call DynamoDB."""
         if operation == "query":
+            self.queries += 1
             arguments["Limit"] = min(2, int(str(arguments.get("Limit", 2))))
         return await super().dynamodb(operation, **arguments)
 
@@ -153,6 +156,26 @@ async def test_a_reader_passes_what_was_begun_and_never_comes(
 
     assert await told(reader) == ["behind"]
     assert await reader.latest_cursor() == "3"
+
+
+async def test_who_waits_for_changes_does_not_look_for_ever_for_what_never_comes(
+    connect: Connect, connect_calls: ConnectCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = connect_calls(SmallPages)
+    assert isinstance(calls, SmallPages)
+    backend = connect(calls)
+    await record(backend, "first")
+    await history.take_cursors(backend._table, 2)
+    assert await backend.latest_cursor() == "1"
+
+    monkeypatch.setattr(history, "COMMIT_SECONDS_MAX", 0)
+    assert await backend.latest_cursor() == "3"
+
+    before = calls.queries
+    await backend.changed(None, wait=timedelta(0))
+    assert calls.queries == before
+    await record(backend, "next")
+    assert await told(backend) == ["first", "next"]
 
 
 async def test_who_reads_later_does_not_wait_at_all(connect: Connect, clock: FakeClock) -> None:

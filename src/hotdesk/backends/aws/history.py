@@ -111,6 +111,10 @@ class History:
         start = max(self._settled, taken - WINDOW)
         items = await self._read(start, WINDOW) if start < taken else []
         passed, settled = await self._pass(start, items)
+        if len(passed) == len(items) and settled < taken:
+            # Nothing stands behind them that could tell how old they are.
+            now = stamp(self._clock.now())
+            settled = settled if await self._may_come(taken, now) else taken
         self._settled = max(self._settled, settled)
         return taken, settled, len(items) - len(passed)
 

@@ -83,8 +83,8 @@ async def remove_old(table: Table, history: History, retention: timedelta, now: 
                 key = job_key(job_id)
                 await table.update(key, "SET #time = :later", condition=is_there, later=later)
     await history.remove(before)
-    for item in await table.found(MAIL, index="by_time", until=before, limit=BATCH):
-        await table.delete((str(item["pk"]), str(item["sk"])))
+    old = table.query(MAIL, index="by_time", until=before, limit=BATCH)
+    await table.delete_all([(str(item["pk"]), str(item["sk"])) async for item in old])
     if removed:
 
         async def note(tx: Change) -> None:
