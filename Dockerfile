@@ -2,7 +2,6 @@
 # their own. docs/aws.md says how it is built, and how an agent gets into it.
 FROM python:3.11-slim
 
-# The user's number is that of the access point in template.yaml.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends bubblewrap ca-certificates git \
     && rm -rf /var/lib/apt/lists/* \

@@ -1,5 +1,6 @@
 """A stack is made out of the template, on each emulator, and is what the template says."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -254,7 +255,9 @@ async def test_a_deployment_keeps_the_parameters_that_it_does_not_name(calls: Ca
     described = await stack_of(calls, "keeps").described()
     assert described is not None
     values = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
-    assert values == {**parameters(), **GIVEN, "PoolMax": "7", "PoolMin": "1"}
+    settings = hashlib.sha256(SETTINGS).hexdigest()[:16]
+    named = {"PoolMax": "7", "PoolMin": "1", "Settings": settings}
+    assert values == {**parameters(), **GIVEN, **named}
 
 
 async def test_a_stack_is_shown_part_by_part(calls: Calls) -> None:

@@ -72,6 +72,7 @@ def text_of(value: str | Mapping[str, str]) -> str:
     return known[inner] if form == "Ref" else re.sub(r"\$\{(.+?)\}", lambda m: known[m[1]], inner)
 
 
+@pytest.mark.timeout(120)  # Two seconds where nothing else runs.
 @pytest.mark.parametrize("given", [{}, FILLED])
 def test_the_linter_of_aws_finds_no_mistake(given: dict[str, str]) -> None:
     found = lint(render(given, is_packed=True), config=ManualArgs(regions=["eu-west-1"]))
@@ -276,7 +277,6 @@ def test_the_image_is_what_the_template_takes_it_for() -> None:
 
     assert all((ROOT / source).exists() for source in sources)
     assert {f"!{each}" for each in sources} <= set((ROOT / ".dockerignore").read_text().split())
-    assert f"--uid {properties('FilesOfWorkers')['PosixUser']['Uid']} " in recipe
     assert (
         f"FROM {properties('Sweep')['Runtime']['Fn::If'][1].replace('python', 'python:')}-slim"
         in recipe
@@ -284,6 +284,12 @@ def test_the_image_is_what_the_template_takes_it_for() -> None:
     mounts = properties("PoolTask")["ContainerDefinitions"][0]["MountPoints"]["Fn::If"][1]
     assert f"HOTDESK_DATA_DIR={mounts[0]['ContainerPath']} " in recipe
     assert "USER hotdesk" in recipe
+
+
+def test_agents_get_a_user_of_their_own_in_every_task() -> None:
+    for name, made in of_type("AWS::ECS::TaskDefinition"):
+        # Only root can give them one; see hotdesk.confinement.
+        assert made["ContainerDefinitions"][0]["User"] == "0", name
 
 
 # ---------------------------------------------------------------- Rights
@@ -362,6 +368,7 @@ def test_workers_and_lambdas_may_do_what_the_code_calls_and_nothing_else() -> No
     for_them = {
         "ecs:UpdateTaskProtection",
         "elasticfilesystem:ClientMount",
+        "elasticfilesystem:ClientRootAccess",
         "elasticfilesystem:ClientWrite",
         "logs:CreateLogStream",
         "logs:PutLogEvents",

@@ -4,6 +4,7 @@ A new stack is made in two steps: without workers, then, once its bucket holds t
 configuration, with them. Every wait has a bound; CloudFormation goes on without us.
 """
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ class Stack:
     ) -> Deployed:
         """Make the stack, or change it, so that these parameters hold; others stay as they are.
 
-        *settings* are put into its bucket before anything reads them there.
+        *settings* are put into its bucket before anything reads them there; with other ones
+        workers start anew.
 
         Raises:
             Rejected: A parameter is not valid, or CloudFormation refuses the template.
@@ -106,6 +108,8 @@ class Stack:
         """
         known = await self.described()
         values = {**_parameters_of(known), **wanted}
+        if settings is not None:
+            values["Settings"] = hashlib.sha256(settings).hexdigest()[:16]
         render(values)  # Says what is wrong before anything is made.
         if known is None or known["StackStatus"] == _UNMADE:
             await self._apply(
