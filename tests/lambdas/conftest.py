@@ -23,8 +23,8 @@ from hotdesk.lambdas.intake import handler as intake_handler
 from hotdesk.mail.parse import parse_mail
 from tests.backends.aws.stacks import Stacks
 from tests.emulators.server import Emulator
+from tests.intakes.receipts import DOMAIN, a_receipt
 
-DOMAIN = "desk.example"
 KEY = "a key of 32 bytes, kept in a vault"
 SETTINGS = f"""
 [mail]
@@ -39,7 +39,6 @@ command = ["agent"]
 preview = "https://{{branch}}.preview.example"
 users = {{scott = ["anna@example.org", "ben@elsewhere.example"], tim = ["anna@example.org"]}}
 """
-PASSED = dict.fromkeys(("spam", "virus", "spf", "dkim", "dmarc"), "PASS")
 SETTLED_SECONDS = 60
 
 
@@ -149,69 +148,6 @@ def sent_by(emulator: Emulator) -> list[Sent]:
         letter = parse_mail(each["raw_data"].encode())
         sent.append(Sent(each["source"], each["destinations"][:1], letter.subject, letter.text))
     return sent
-
-
-def a_receipt(name: str = "m1", **changes: object) -> dict[str, Any]:
-    """The event that SES sends for the mail that it stored as *name*."""
-    given: dict[str, Any] = {
-        "source": "anna@example.org",
-        "recipients": [f"amelia+scott@{DOMAIN}"],
-        "verdicts": {},
-        **changes,
-    }
-    verdicts = {**PASSED, **given["verdicts"]}
-    mail = {
-        "timestamp": "2026-01-05T09:00:00.000Z",
-        "source": given["source"],
-        "messageId": name,
-        "destination": given["recipients"],
-        "headersTruncated": False,
-        "headers": [],
-        "commonHeaders": {},
-    }
-    receipt = {
-        "timestamp": "2026-01-05T09:00:00.000Z",
-        "processingTimeMillis": 300,
-        "recipients": given["recipients"],
-        **{f"{what}Verdict": {"status": status} for what, status in verdicts.items()},
-        "action": {"type": "Lambda", "functionArn": "arn:x", "invocationType": "Event"},
-    }
-    record = {"eventSource": "aws:ses", "eventVersion": "1.0"}
-    return {"Records": [{**record, "ses": {"mail": mail, "receipt": receipt}}]}
-
-
-def on_top(**changes: str) -> bytes:
-    """What SES writes on top of a mail that it stores."""
-    said = {
-        "return_path": "anna@example.org",
-        "received_for": f" for amelia+scott@{DOMAIN};",
-        "spam": "PASS",
-        "virus": "PASS",
-        "spf": "pass",
-        "dkim": "pass",
-        "dmarc": "pass",
-        "helo": "mail.example.org",
-        **changes,
-    }
-    return "\r\n".join(
-        [
-            f"Return-Path: <{said['return_path']}>",
-            "Received: from mail.example.org (mail.example.org [192.0.2.1])",
-            " by inbound-smtp.eu-west-1.amazonaws.com with SMTP id m1",
-            f"{said['received_for'] or ' for multiple recipients;'}",
-            " Mon, 05 Jan 2026 09:00:00 +0000 (UTC)",
-            f"X-SES-Spam-Verdict: {said['spam']}",
-            f"X-SES-Virus-Verdict: {said['virus']}",
-            f"Received-SPF: {said['spf']} (spfCheck: domain of example.org) client-ip=192.0.2.1;",
-            "Authentication-Results: amazonses.com;",
-            f" spf={said['spf']} (spfCheck: permits it) client-ip=192.0.2.1; helo={said['helo']};",
-            f" dkim={said['dkim']} header.i=@example.org;",
-            f" dmarc={said['dmarc']} header.from=example.org;",
-            "X-SES-RECEIPT: AEFBQUFBQUFBQUFB",
-            "X-SES-DKIM-SIGNATURE: a=rsa-sha256; q=dns/txt; b=abc",
-            "",
-        ]
-    ).encode()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ from hotdesk.clock import SystemClock
 from hotdesk.errors import Rejected
 from hotdesk.lambdas.answer import handler
 from hotdesk.mail.outbox import HOLD
-from tests.lambdas.conftest import DOMAIN, Invocation, Office
+from tests.intakes.receipts import DOMAIN
+from tests.lambdas.conftest import Invocation, Office
 from tests.mail.samples import a_mail
 
 

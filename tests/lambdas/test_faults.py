@@ -17,7 +17,8 @@ from hotdesk.lambdas.invocation import NotDone
 from hotdesk.mail.letter import Letter
 from hotdesk.mail.outbox import HOLD
 from hotdesk.mail.parse import parse_mail
-from tests.lambdas.conftest import Invocation, Office, a_receipt, end_process
+from tests.intakes.receipts import a_receipt
+from tests.lambdas.conftest import Invocation, Office, end_process
 from tests.lambdas.test_answer import a_job_that_ended, due
 from tests.mail.samples import a_mail
 
@@ -156,5 +157,6 @@ def test_a_mail_that_our_code_cannot_read_holds_up_no_other(
         office.invoke(event)
 
     assert office.the_job().origin.message_id == "<m2@example.org>"
-    (said,) = [line for line in office.log() if line["level"] == "error"]
+    said, summed_up = [line for line in office.log() if line["level"] == "error"]
+    assert summed_up["reason"] == "1 of 2 mails were not taken"
     assert (said["mail"], said["reason"]) == ("mail/m1", "ZeroDivisionError")

@@ -17,7 +17,8 @@ import pytest
 
 from hotdesk.backends.aws.backend import AwsBackend
 from tests.emulators.server import ROOT
-from tests.lambdas.conftest import KEY, Office, on_top
+from tests.intakes.receipts import on_top
+from tests.lambdas.conftest import KEY, Office
 from tests.mail.samples import a_mail
 
 pytestmark = [pytest.mark.long, pytest.mark.parametrize("emulator", ["ministack"], indirect=True)]

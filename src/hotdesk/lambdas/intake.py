@@ -27,8 +27,6 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
     try:
         return run(take, context)
-    except NotDone:
-        raise
     except HotdeskError as error:
         say_failure("intake_failed", error)
         raise
