@@ -7,6 +7,7 @@ import os
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
@@ -196,6 +197,8 @@ def office(
         monkeypatch.delenv(name)
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
+    # A session reads long descriptions of AWS; the tests share one.
+    monkeypatch.setattr("hotdesk.wiring.stack.Calls", partial(Calls, session=stacks.session))
     monkeypatch.setenv("HOTDESK_BACKEND", made.url)
     monkeypatch.setenv("HOTDESK_CONFIG_S3", f"s3://{names.bucket}/config/hotdesk.toml")
     monkeypatch.setenv("MAIL_KEY", KEY)

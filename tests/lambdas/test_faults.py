@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -55,8 +56,9 @@ class Faulty(Calls):
 
 
 @pytest.fixture(params=FAULTS)
-def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("hotdesk.wiring.stack.Calls", Faulty)
+def fault(office: Office, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    calls = partial(Faulty, session=office.stacks.session)
+    monkeypatch.setattr("hotdesk.wiring.stack.Calls", calls)
     monkeypatch.setattr(Faulty, "fault", request.param)
     return str(request.param)
 
