@@ -321,18 +321,24 @@ async def test_a_text_that_no_job_came_to_point_to_is_removed_after_a_day_and_no
     assert await bucket.keys(PREFIX) == [kept]
 
 
-async def test_a_text_that_somebody_removed_is_named_and_its_job_still_goes_in_its_time(
-    scene: Scene, bucket: Bucket
+@pytest.mark.parametrize("is_discarded", [False, True])
+async def test_a_text_that_somebody_removed_is_named_and_its_job_can_still_go(
+    scene: Scene,
+    bucket: Bucket,
+    is_discarded: bool,  # noqa: FBT001 - pytest gives it
 ) -> None:
-    await ended(scene, Outcome.succeeded())
-    keys = await bucket.keys(PREFIX)
-    await bucket.remove_all(keys)
+    await ended(scene, Outcome.failed("no"))
+    await bucket.remove_all(await bucket.keys(PREFIX))
 
     with pytest.raises(StoreError, match=f"{PREFIX}a/"):
         await scene.job("a")
+    if is_discarded:
+        await scene.backend.discard("a", now=scene.clock.now())
     scene.clock.jump(RETENTION + timedelta(microseconds=1))
+    assert (await scene.sweep()).jobs_removed == (not is_discarded)
 
-    assert (await scene.sweep()).jobs_removed == 1
+    with pytest.raises(NotFound):
+        await scene.job("a")
 
 
 async def test_jobs_that_are_kept_do_not_keep_what_is_behind_them(

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from hotdesk.backends.aws import records
+from hotdesk.backends.aws import records, table
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.desks import Desk, JobState, Outcome
@@ -116,9 +117,8 @@ async def test_jobs_are_listed_in_full_when_every_answer_is_short(
     assert len(await backend.desks()) == 2
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 100])
 async def test_jobs_in_a_state_are_found_behind_those_in_another_one(
-    scene: Scene, counted: Counted, limit: int
+    scene: Scene, counted: Counted
 ) -> None:
     for name in ("failed1", "failed2"):
         await scene.ended(name, Outcome.failed("no"))
@@ -130,15 +130,14 @@ async def test_jobs_in_a_state_are_found_behind_those_in_another_one(
     await scene.handed(claim, "running")
     backend, _ = counted(Stingy)
 
-    async def listed(state: JobState, thread: str | None = None) -> list[str]:
-        return ids(await backend.jobs(desk=AMELIA, thread=thread, state=state, limit=limit))
-
-    assert await listed(JobState.FAILED) == ["failed2", "failed1"][:limit]
-    assert await listed(JobState.SUCCEEDED) == names("done")[::-1][:limit]
-    assert await listed(JobState.RUNNING) == ["running"]
-    assert await listed(JobState.QUEUED) == ["queued"]
-    assert await listed(JobState.QUEUED, "header") == []
-    assert await listed(JobState.DEAD) == []
+    for limit in (1, 2, 3, 100):
+        listed = partial(backend.jobs, desk=AMELIA, limit=limit)
+        assert ids(await listed(state=JobState.FAILED)) == ["failed2", "failed1"][:limit]
+        assert ids(await listed(state=JobState.SUCCEEDED)) == names("done")[::-1][:limit]
+        assert ids(await listed(state=JobState.RUNNING)) == ["running"]
+        assert ids(await listed(state=JobState.QUEUED)) == ["queued"]
+        assert ids(await listed(state=JobState.QUEUED, thread="header")) == []
+        assert ids(await listed(state=JobState.DEAD)) == []
 
 
 async def test_a_thread_is_found_without_reading_the_jobs_of_others(
@@ -206,8 +205,14 @@ async def test_a_sweep_asks_no_more_for_many_idle_desks_than_for_few(
 
 
 async def test_what_dynamodb_never_does_is_not_asked_for_ever(
-    stack: str, connect_calls: ConnectCalls, scene: Scene, clock: FakeClock
+    stack: str,
+    connect_calls: ConnectCalls,
+    scene: Scene,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(table, "_BATCH_PAUSE_SECONDS", 0)
+
     class Refusing(Calls):
         """Clients whose batches are never begun."""
 

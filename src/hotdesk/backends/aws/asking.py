@@ -12,7 +12,7 @@ from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.carrying import cancel_running, carry
 from hotdesk.backends.aws.change import Change, change
 from hotdesk.backends.aws.post import Post
-from hotdesk.backends.aws.rows import job_key, worker_key
+from hotdesk.backends.aws.rows import is_job, job_key, worker_key
 from hotdesk.backends.aws.running import end_unstarted
 from hotdesk.backends.aws.submitting import announce
 from hotdesk.backends.aws.table import Table
@@ -94,14 +94,17 @@ async def retry(change: Change, post: Post, job_id: str) -> Job:
 
 async def discard(change: Change, job_id: str) -> None:
     """Remove a job that failed or died, with its log."""
-    stored = await change.job(job_id)
-    job = stored.job
-    if job.state not in (JobState.DEAD, JobState.FAILED):
-        raise NotAllowed(f"job {job_id} is {job.state}; only dead or failed jobs are discarded")
+    # Without its long texts: one that the bucket has lost must not keep it.
+    item = await change.table.get(job_key(job_id))
+    if item is None or not is_job(item):
+        raise NotFound("job", job_id)
+    state, key = JobState(str(item["state"])), str(item["desk"])
+    if state not in (JobState.DEAD, JobState.FAILED):
+        raise NotAllowed(f"job {job_id} is {state}; only dead or failed jobs are discarded")
     # With its desk, so that nobody retries it at the same time.
-    change.write_desk(await change.desk(job.desk))
+    change.write_desk(await change.desk(Desk.from_key(key)))
     change.forget_job(job_id)
-    change.emit(JobDiscarded(desk=job.desk.key, job_id=job_id))
+    change.emit(JobDiscarded(desk=key, job_id=job_id))
 
 
 async def forget_rest(table: Table, job_id: str) -> None:

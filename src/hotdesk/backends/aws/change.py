@@ -160,7 +160,7 @@ class Change:
         self._changed.add(stored.job.id)
 
     def forget_job(self, job_id: str) -> None:
-        """Remove a job that was read; ``forget_rest`` has to follow, and frees its id."""
+        """Remove a job; ``forget_rest`` has to follow, and frees its id."""
         self._changed.discard(job_id)
         self.put(removed_job_item(job_id, stamp(self.now)))
 

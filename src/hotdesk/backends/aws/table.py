@@ -142,7 +142,9 @@ class Table:
             if again is None or "id" not in again:
                 raise Refused("being removed", {})
             if key in map(pointed, again.values()):
-                raise StoreError(f"the bucket has lost {key}; bring it back from a copy")
+                raise StoreError(
+                    f"the bucket has lost {key}; bring it back from a copy, or discard the job"
+                )
             # Another text has taken its place since the item was read.
             item = again
         raise Unavailable("a job was changed again and again while it was read")
