@@ -113,6 +113,16 @@ def test_resources_are_called_what_the_backend_calls_them() -> None:
         assert text_of(properties(name)["FunctionName"]) == f"hd-{name.lower()}"
 
 
+def test_what_outlives_a_stack_is_named_without_expressions_so_that_another_can_take_it_up() -> (
+    None
+):
+    made, _ = decode_str(render({}, names=NAMES))
+    resources = made["Resources"]
+
+    assert resources["Table"]["Properties"]["TableName"] == NAMES.table
+    assert resources["Bucket"]["Properties"]["BucketName"] == NAMES.bucket
+
+
 def test_the_table_has_the_keys_and_indexes_of_the_backend() -> None:
     made = properties("Table")
     wanted = definition(NAMES.table)

@@ -160,7 +160,7 @@ class Stack:
                 {"ParameterKey": key, "ParameterValue": value} for key, value in values.items()
             ],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            **await self._body(render(values, is_packed=True)),
+            **await self._body(values),
             **kind,
         )
         if not await self._has_changes(token):
@@ -170,11 +170,12 @@ class Stack:
         await self._follow(seen, tell)
         return True
 
-    async def _body(self, text: str) -> dict[str, str]:
+    async def _body(self, values: Mapping[str, str]) -> dict[str, str]:
+        names = await self._calls.names(self.name)
+        text = render(values, names=names, is_packed=True)
         if len(text.encode()) <= BODY_BYTES_MAX:
             return {"TemplateBody": text}
         await self._put(TEMPLATE_KEY, text.encode())
-        names = await self._calls.names(self.name)
         domain = "amazonaws.com.cn" if names.partition == "aws-cn" else "amazonaws.com"
         return {"TemplateURL": f"https://s3.{names.region}.{domain}/{names.bucket}/{TEMPLATE_KEY}"}
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 
-from hotdesk.backends.aws.names import digest
+from hotdesk.backends.aws.names import Names, digest
 from hotdesk.desks import Desk
 from hotdesk.errors import Rejected
 from hotdesk.placement import PinnedDesk
@@ -27,10 +27,12 @@ def parameters() -> dict[str, str]:
     return {name: default.strip('"') for name, default in _PARAMETER.findall(_read("template"))}
 
 
-def render(given: Mapping[str, str], *, is_packed: bool = False) -> str:
+def render(given: Mapping[str, str], *, names: Names | None = None, is_packed: bool = False) -> str:
     """The template for these parameters; those that are not *given* have their defaults.
 
-    What is for people only is left out of one that *is_packed*.
+    With *names* the table and the bucket are called by them and not by expressions, as
+    CloudFormation wants it to take up what a removed stack has left. What is for people
+    only is left out of one that *is_packed*.
 
     Raises:
         Rejected: There is no such parameter, or its value cannot be understood.
@@ -44,6 +46,10 @@ def render(given: Mapping[str, str], *, is_packed: bool = False) -> str:
     text = _read("template")
     text = _with(text, "dedicated", "".join(map(_dedicated, desks_of(values["DedicatedDesks"]))))
     text = _with(text, "secrets", _secrets(values["Secrets"]))
+    if names is not None:
+        text = text.replace("!Sub ${AWS::StackName}-desks\n", f"{names.table}\n")
+        bucket = "!Sub ${AWS::StackName}-${AWS::AccountId}-${AWS::Region}\n"
+        text = text.replace(bucket, f"{names.bucket}\n")
     definition = files(__package__).joinpath("workflow.asl.json").read_text("utf-8")
     if is_packed:
         # Comments, empty lines, and what parameters and outputs mean.
