@@ -61,7 +61,10 @@ def test_a_key_is_read_as_each_service_writes_it(
         a_receipt(recipients="anna"),
         a_receipt(recipients=[1]),
         a_receipt(source=None),
-        by_s3(BUCKET, 1),  # type: ignore[arg-type]
+        {
+            **by_eventbridge(BUCKET, ""),
+            "detail": {"bucket": {"name": BUCKET}, "object": {"key": 1}},
+        },
         [],
         "event",
         None,
