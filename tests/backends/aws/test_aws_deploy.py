@@ -10,20 +10,23 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs
 
+import boto3
 import pytest
 
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.backends.aws.names import Names, digest
-from hotdesk.backends.aws.stack import SETTINGS_KEY, Stack, Step
+from hotdesk.backends.aws.stack import SETTINGS_KEY, Deployed, Stack, Step
 from hotdesk.backends.aws.standing import standing
 from hotdesk.backends.aws.table import definition
 from hotdesk.backends.aws.template import parameters, render
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Delivery, Desk, NewJob, Outcome
-from hotdesk.errors import NotAllowed, Rejected, StoreError
+from hotdesk.errors import NotAllowed, Rejected, StoreError, Unavailable
 from hotdesk.ports import WorkerCard
+from hotdesk.testing import FakeClock
 from tests.backends.aws.conftest import ConnectCalls
 from tests.backends.aws.stacks import Stacks
 from tests.emulators.gaps import GAPS
@@ -303,22 +306,44 @@ async def test_a_deployment_that_fails_says_why_and_the_next_one_goes_on(
     assert (await stack_of(calls, "fails").described() or {})["StackStatus"] == "UPDATE_COMPLETE"
 
 
-ANSWERS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
-<DescribeStacksResult><Stacks><member><StackName>hd</StackName><StackStatus>{status}</StackStatus>
-<CreationTime>2026-11-22T12:00:00Z</CreationTime></member></Stacks></DescribeStacksResult>
-</DescribeStacksResponse>"""
-REFUSAL = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error>
-<Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"""
+NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
+STACK = """<Stacks><member><StackName>hd</StackName><StackStatus>{}</StackStatus>
+<CreationTime>2026-11-22T12:00:00Z</CreationTime></member></Stacks>"""
+STANDING = {
+    "DescribeStacks": STACK.format("CREATE_COMPLETE"),
+    "GetCallerIdentity": "<Account>123456789012</Account>",
+    "CreateChangeSet": "<Id>c</Id>",
+    "DescribeStackEvents": "<StackEvents/>",
+    "ExecuteChangeSet": "",
+    "DeleteChangeSet": "",
+}
+CODE = {"LambdaBucket": CODE_BUCKET, "LambdaKey": "hotdesk.zip"}
+
+
+class HurriedClock(FakeClock):
+    """Time passes for those who wait, at once."""
+
+    async def sleep(self, span: timedelta) -> None:
+        """Let *span* pass."""
+        self.jump(span)
 
 
 @contextmanager
-def an_aws_that_says(code: int, answer: str) -> Iterator[Calls]:
-    """A server that gives one answer to every call."""
+def an_aws_that_says(results: dict[str, str]) -> Iterator[Calls]:
+    """A server that gives one answer to each kind of call; to one that it does not know, none."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(code)
+            asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            (action,) = asked["Action"]
+            result = results.get(action)
+            answer = (
+                "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+                if result is None
+                else f'<{action}Response xmlns="{NAMESPACE}"><{action}Result>{result}'
+                f"</{action}Result></{action}Response>"
+            )
+            self.send_response(403 if result is None else 200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer.encode())
@@ -330,13 +355,20 @@ def an_aws_that_says(code: int, answer: str) -> Iterator[Calls]:
         thread = Thread(target=server.serve_forever)
         thread.start()
         host, port = server.server_address[:2]
-        calls = Calls("eu-west-1", endpoint=f"http://{host!s}:{port}")
+        session = boto3.session.Session("made-up", "made-up")
+        calls = Calls("eu-west-1", endpoint=f"http://{host!s}:{port}", session=session)
         try:
             yield calls
         finally:
             calls.close()
             server.shutdown()
             thread.join()
+
+
+async def deploy_in_no_time(calls: Calls) -> Deployed:
+    """Change a stack; waiting takes no time."""
+    stack = Stack(calls, HurriedClock(), "hd")
+    return await stack.deploy(CODE, tags={}, settings=None, tell=print)
 
 
 @pytest.mark.parametrize(
@@ -350,24 +382,51 @@ def an_aws_that_says(code: int, answer: str) -> Iterator[Calls]:
     ],
 )
 async def test_a_stack_that_is_half_made_is_left_alone_with_advice(
-    status: str, advice: str, monkeypatch: pytest.MonkeyPatch
+    status: str, advice: str
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
-
     with (
-        an_aws_that_says(200, ANSWERS.format(status=status)) as calls,
+        an_aws_that_says({**STANDING, "DescribeStacks": STACK.format(status)}) as calls,
         pytest.raises(NotAllowed, match=advice),
     ):
-        await deploy(calls, "hd")
+        await deploy_in_no_time(calls)
 
 
-async def test_rights_that_do_not_suffice_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+async def test_rights_that_do_not_suffice_are_said_with_the_call() -> None:
+    with (
+        an_aws_that_says({"DescribeStacks": STACK.format("CREATE_COMPLETE")}) as calls,
+        pytest.raises(StoreError, match=r"get_caller_identity: the rights"),
+    ):
+        await deploy_in_no_time(calls)
+
+
+@pytest.mark.parametrize(
+    ("change_set", "problem"),
+    [
+        ("<Status>CREATE_IN_PROGRESS</Status>", "has not compared"),
+        ("<Status>CREATE_COMPLETE</Status>", "still under way"),
+    ],
+)
+async def test_a_wait_that_never_ends_is_given_up(change_set: str, problem: str) -> None:
+    with (
+        an_aws_that_says({**STANDING, "DescribeChangeSet": change_set}) as calls,
+        pytest.raises(Unavailable, match=problem),
+    ):
+        await deploy_in_no_time(calls)
+
+
+async def test_a_template_that_aws_refuses_is_refused_with_its_reason() -> None:
+    refusal = "<Status>FAILED</Status><StatusReason>Cpu is not right</StatusReason>"
 
     with (
-        an_aws_that_says(403, REFUSAL) as calls,
-        pytest.raises(StoreError, match=r"describe_stacks: the rights"),
+        an_aws_that_says({**STANDING, "DescribeChangeSet": refusal}) as calls,
+        pytest.raises(Rejected, match="Cpu is not right"),
     ):
-        await deploy(calls, "hd")
+        await deploy_in_no_time(calls)
+
+
+async def test_a_stack_without_code_is_refused_before_anything_is_made() -> None:
+    with (
+        an_aws_that_says(STANDING) as calls,
+        pytest.raises(Rejected, match="--set Image="),
+    ):
+        await stack_of(calls, "hd").deploy({}, tags={}, settings=None, tell=print)

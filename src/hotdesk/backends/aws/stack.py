@@ -111,6 +111,11 @@ class Stack:
         if settings is not None:
             values["Settings"] = hashlib.sha256(settings).hexdigest()[:16]
         render(values)  # Says what is wrong before anything is made.
+        if not (values["Image"] or values["LambdaKey"]):
+            raise Rejected(
+                "there is no code for the Lambdas: give --set Image=… (docs/aws.md builds one), or "
+                "--set LambdaBucket=… and --set LambdaKey=…"
+            )
         if known is None or known["StackStatus"] == _UNMADE:
             await self._apply(
                 {**values, "Serving": "false", "DedicatedDesks": ""}, tags, tell, is_new=True
