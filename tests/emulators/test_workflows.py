@@ -1,7 +1,7 @@
 """The emulators run workflows as AWS does, as far as the tests of the AWS backend rely on it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.emulators.gaps import GAPS
 from tests.emulators.server import Emulator
 
 SECONDS_MAX = 10
@@ -44,6 +45,12 @@ class Workflow:
             if found != "RUNNING":
                 return found
         return "RUNNING"
+
+
+@pytest.fixture(params=[*GAPS])
+def emulator(request: pytest.FixtureRequest, get_emulator: Callable[[str], Emulator]) -> Emulator:
+    """Each emulator, and no account: that one is as AWS is."""
+    return get_emulator(request.param)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 import boto3
 import pytest
 
+from hotdesk.backends.aws import inbox
 from hotdesk.backends.aws.calls import Calls
 from tests.backends.aws.stacks import Stacks
 from tests.emulators.server import NO_ACCOUNT, Emulator
@@ -22,6 +23,8 @@ NewStack = Callable[[], str]
 def bare_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of what whoever runs the tests has set up for AWS, unless it is tested on."""
     if request.node.get_closest_marker("aws"):
+        # A worker asks again for what takes AWS some seconds; a test asks once.
+        monkeypatch.setattr(inbox, "ARRIVAL_TRIES", 20)
         return
     for name in [name for name in os.environ if name.startswith("AWS_")]:  # noqa: TID251 - to clean
         monkeypatch.delenv(name)
