@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from hotdesk.backends.aws import table, workflow
-from hotdesk.backends.aws.names import Names
+from hotdesk.backends.aws.names import Names, digest
 from tests.emulators.server import Emulator
 
 
@@ -67,6 +67,16 @@ class Stacks:
             self.client("sqs").list_queues(QueueNamePrefix=f"{stack}-").get("QueueUrls", [])
         )
         return found
+
+    def execution(self, stack: str, job_id: str) -> str:
+        """The name of the newest execution that carries a job."""
+        answer = self.client("stepfunctions").list_executions(
+            stateMachineArn=self.names(stack).state_machine_arn
+        )
+        found = [
+            each for each in answer["executions"] if each["name"].startswith(f"{digest(job_id)}-")
+        ]
+        return str(max(found, key=lambda each: each["startDate"])["name"])
 
     def remove(self, stack: str) -> None:
         """Remove a stack with all that is in it. An emulator forgets it by itself, at its end."""

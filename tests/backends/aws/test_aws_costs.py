@@ -13,7 +13,6 @@ import pytest
 
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
-from hotdesk.backends.aws.workflow import execution_name
 from hotdesk.desks import Claim, Delivery, InterruptPolicy, InterruptReason, NewJob, Outcome
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import PATIENCE, Scene, a_job
@@ -53,6 +52,7 @@ class Stage:
         self.scene = scene
         self.calls = calls
         self._states = stacks.client("stepfunctions")
+        self._stacks = stacks
         self._names = stacks.names(stack)
 
     async def ask_for(self, job: NewJob) -> tuple[Claim, Delivery]:
@@ -91,7 +91,7 @@ class Stage:
         return sum(kind == "TaskStateEntered" for kind, _ in entered), len(entered)
 
     def _entered(self, job_id: str) -> list[tuple[str, str]]:
-        arn = self._names.execution_arn(execution_name(job_id, 1))
+        arn = self._names.execution_arn(self._stacks.execution(self._names.stack, job_id))
         events = self._states.get_execution_history(executionArn=arn)["events"]
         return [
             (each["type"], each["stateEnteredEventDetails"]["name"])

@@ -11,7 +11,6 @@ import pytest
 from hotdesk.backends.aws import inbox, workflow
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
-from hotdesk.backends.aws.workflow import execution_name
 from hotdesk.desks import NAME_LENGTH_MAX, Delivery, Desk, InterruptReason, JobState, Outcome
 from hotdesk.errors import ClaimLost, Unavailable
 from hotdesk.lifecycle import CLOCK_SKEW, LEASE
@@ -65,6 +64,10 @@ class Stage:
     def arn(self, execution: str) -> str:
         """An execution of the stack."""
         return self.stacks.names(self.stack).execution_arn(execution)
+
+    def execution(self, job_id: str) -> str:
+        """The newest execution of a job."""
+        return self.stacks.execution(self.stack, job_id)
 
     def status(self, execution: str) -> str:
         """Whether an execution runs, or how it ended."""
@@ -144,7 +147,7 @@ async def test_jobs_keep_their_order_though_the_messages_come_in_another(stage: 
     assert await scene.release(claim)
     assert stage.messages() == 0
     for job_id in "abc":
-        stage.see(execution_name(job_id, 1), "Over")
+        stage.see(stage.execution(job_id), "Over")
 
 
 async def test_a_job_whose_message_came_early_outlives_its_worker(stage: Stage) -> None:
@@ -160,7 +163,7 @@ async def test_a_job_whose_message_came_early_outlives_its_worker(stage: Stage) 
     claim = await scene.claimed("w2")
 
     assert await scene.done(claim) == "b"
-    stage.see(execution_name("b", 1), "Over")
+    stage.see(stage.execution("b"), "Over")
 
 
 async def test_a_job_whose_execution_was_never_started_runs_all_the_same(stage: Stage) -> None:
@@ -179,10 +182,10 @@ async def test_a_queued_job_whose_execution_is_stopped_by_hand_is_cancelled(stag
     scene = stage.scene
     await scene.running("before")
     await scene.submit(a_job("a"))
-    stage.see(execution_name("a", 1), "Send")
+    stage.see(stage.execution("a"), "Send")
 
-    stage.states.stop_execution(executionArn=stage.arn(execution_name("a", 1)))
-    await stage.backend.workflow_over(execution_name("a", 1), AMELIA, "a", now=scene.clock.now())
+    stage.states.stop_execution(executionArn=stage.arn(stage.execution("a")))
+    await stage.backend.workflow_over(stage.execution("a"), AMELIA, "a", now=scene.clock.now())
 
     job = await scene.job("a")
     assert (job.state, job.error) == (JobState.CANCELLED, "its workflow was stopped by hand")
@@ -194,8 +197,8 @@ async def test_a_running_job_whose_execution_is_stopped_by_hand_is_interrupted(
     scene = stage.scene
     claim, delivery = await scene.running("a")
 
-    stage.states.stop_execution(executionArn=stage.arn(execution_name("a", 1)))
-    await stage.backend.workflow_over(execution_name("a", 1), AMELIA, "a", now=scene.clock.now())
+    stage.states.stop_execution(executionArn=stage.arn(stage.execution("a")))
+    await stage.backend.workflow_over(stage.execution("a"), AMELIA, "a", now=scene.clock.now())
 
     view = await scene.beat(claim, delivery)
     assert view.interrupt is not None
@@ -208,7 +211,7 @@ async def test_a_running_job_whose_execution_is_stopped_by_hand_is_interrupted(
 async def test_the_heartbeat_of_a_worker_finds_its_execution_stopped(stage: Stage) -> None:
     scene = stage.scene
     claim, delivery = await scene.running("a")
-    stage.states.stop_execution(executionArn=stage.arn(execution_name("a", 1)))
+    stage.states.stop_execution(executionArn=stage.arn(stage.execution("a")))
 
     await scene.beat(claim, delivery)
 
@@ -237,7 +240,7 @@ async def test_a_message_that_nobody_can_find_is_sent_by_another_execution(stage
     scene = stage.scene
     await scene.submit(a_job("a"))
     claim = await scene.claimed("w1")
-    stage.see(execution_name("a", 1), "Send")
+    stage.see(stage.execution("a"), "Send")
     for url in stage.stacks.queues(stage.stack):
         stage.stacks.client("sqs").purge_queue(QueueUrl=url)
     assert (await scene.viewed(claim)).has_pending
@@ -256,7 +259,7 @@ async def test_a_job_that_nobody_touched_for_long_is_sent_again_and_runs_once(
     # One emulator knows no watchdog: there the other bound ends the wait.
     stage.redefine(stage.definition(watchdog_seconds=1, longest_run_seconds=2))
     await scene.submit(a_job("a"))
-    stage.see(execution_name("a", 1), "Stalled")
+    stage.see(stage.execution("a"), "Stalled")
     stage.redefine(stage.definition())
     claim = await scene.claimed("w1")
 
@@ -300,7 +303,7 @@ async def test_a_run_beyond_what_sqs_hides_goes_on_without_its_message(stage: St
     await scene.settle(delivery)
 
     assert await scene.state("a") is JobState.SUCCEEDED
-    stage.see(execution_name("a", 1), "Over")
+    stage.see(stage.execution("a"), "Over")
 
 
 async def test_the_requests_in_the_queue_are_those_of_desks_that_wait(stage: Stage) -> None:
@@ -308,7 +311,7 @@ async def test_the_requests_in_the_queue_are_those_of_desks_that_wait(stage: Sta
     await scene.submit(a_job("a"))
     await scene.submit(a_job("b", SCOTT))
     for job_id in "ab":
-        stage.see(execution_name(job_id, 1), "Send")
+        stage.see(stage.execution(job_id), "Send")
     assert stage.requests() == 2
 
     # It was busy until now, and looks at the desks before it waits.
@@ -322,7 +325,7 @@ async def test_a_desk_is_asked_for_once_however_many_jobs_come(stage: Stage) -> 
     await scene.submit(a_job("a"), a_job("b"), a_job("c"))
 
     for job_id in "abc":
-        stage.see(execution_name(job_id, 1), "Send")
+        stage.see(stage.execution(job_id), "Send")
 
     assert stage.requests() == 1
 

@@ -20,7 +20,7 @@ from hotdesk.backends.aws.bell import Bell
 from hotdesk.backends.aws.blobs import Blobs
 from hotdesk.backends.aws.bucket import Bucket
 from hotdesk.backends.aws.calls import Calls
-from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.change import Apart, Change, change
 from hotdesk.backends.aws.desk import DeskRecord
 from hotdesk.backends.aws.inbox import Inbox
 from hotdesk.backends.aws.post import Post
@@ -115,27 +115,31 @@ class AwsBackend(AwsRecords):
         if mine is not None:
             return mine
         pinned = Desk.from_key(worker["pinned"]) if worker["pinned"] else None
-        await claiming.expire_lapsed(self._table, self._post, self._limits, now)
+        # The sweep tells of a desk with which something is wrong; here the others go on.
+        apart = Apart()
+        await claiming.expire_lapsed(self._table, self._post, self._limits, apart, now)
         waiting = await claiming.candidates(self._table, pinned)
         for each in waiting:
+            claim = None
             if each.may_be_claimed(pinned, now):
-                claim = await self._change(
-                    now,
-                    partial(
-                        claiming.take,
-                        worker_id=worker_id,
-                        pinned=pinned,
-                        key=each.desk,
-                        lease=lease,
-                    ),
+                taken = partial(
+                    claiming.take,
+                    worker_id=worker_id,
+                    pinned=pinned,
+                    key=each.desk,
+                    lease=lease,
                 )
-                if claim is not None:
-                    if pinned is None:
-                        await self._bell.use_request(worker_id)
-                    return claim
+                with apart.one():
+                    claim = await self._change(now, taken)
+            if claim is not None:
+                if pinned is None:
+                    await self._bell.use_request(worker_id)
+                return claim
         if not claiming.was_seen_lately(worker, now):
             await claiming.seen(self._table, worker_id, 0, now)
-        due = min((each.due_at for each in waiting if each.due_at), default=now + POLL)
+        # A backoff that is over is not waited for: something else keeps that desk.
+        backoffs = [each.due_at for each in waiting if each.due_at and each.due_at > now]
+        due = min(backoffs, default=now + POLL)
         # Not longer than a poll: whoever waits is also the one who looks for what was lost.
         span = min(wait, POLL, max(due - now, timedelta(0)))
         if span > timedelta(0):
@@ -225,10 +229,14 @@ class AwsBackend(AwsRecords):
     async def interrupts(self, worker_id: str) -> AsyncIterator[Interrupt]:
         """The interrupts that come for this worker: a ring, and what the record says then."""
         async for _ in self._bell.rings(worker_id):
-            worker = await self._table.get(worker_key(worker_id))
-            if worker is None or not worker["desk"]:
+            try:
+                worker = await self._table.get(worker_key(worker_id))
+                if worker is None or not worker["desk"]:
+                    continue
+                desk = await self._record(Desk.from_key(str(worker["desk"])))
+            except Unavailable:
+                # The next heartbeat tells it.
                 continue
-            desk = await self._record(Desk.from_key(str(worker["desk"])))
             if desk is None or desk.owner != worker_id:
                 continue
             found = claiming.interrupt_of(
@@ -276,16 +284,18 @@ class AwsBackend(AwsRecords):
 
     async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
         """Free what the dead left, wake who can help, remove what is old."""
-        lapsed = await claiming.expire_lapsed(self._table, self._post, self._limits, now)
-        await carrying.finish_left(self._table, self._post, now)
-        waiting = await sweeping.wake_waiting(self._table, self._post, self._limits, now)
-        dead = await registering.bury_silent(self._table, self._post, self._registered, now)
+        apart = Apart()
+        lapsed = await claiming.expire_lapsed(self._table, self._post, self._limits, apart, now)
+        await carrying.finish_left(self._table, self._post, apart, now)
+        waiting = await sweeping.wake_waiting(self._table, self._post, self._limits, apart, now)
+        dead = await registering.bury_silent(self._table, self._post, self._registered, apart, now)
         await sweeping.finish_removals(self._table, self._post, now)
         await sweeping.cool_down(self._table, now)
         removed = 0
         if retention is not None:
             await sweeping.remove_unsure_texts(self._table, now)
             removed = await sweeping.remove_old(self._table, self._history, retention, now)
+        apart.tell()
         return SweepReport(
             lapsed_owners=lapsed, dead_workers=dead, jobs_removed=removed, desks_waiting=waiting
         )

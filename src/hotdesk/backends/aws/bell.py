@@ -13,6 +13,10 @@ import anyio
 import anyio.lowlevel
 
 from hotdesk.backends.aws.queues import POLL, Queues
+from hotdesk.errors import HotdeskError, Unavailable
+
+# Before a worker that watches its job polls again, when nobody has answered.
+DEAF_SECONDS = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -38,30 +42,47 @@ class Bell:
         self._seats: dict[str, _Seat] = {}
 
     async def wait(self, worker_id: str, span: timedelta, *, for_requests: bool = False) -> None:
-        """Return at a ring, at a claim request if asked for, or after *span*."""
+        """Return at a ring, at a claim request if asked for, or after *span*.
+
+        Raises:
+            Unavailable: A queue cannot be polled now.
+        """
         seat = self._seat(worker_id)
         waits: list[Callable[[], Awaitable[object]]] = [lambda: self._rung(seat, worker_id)]
         if for_requests:
             waits.append(lambda: self._requested(seat, span))
 
+        failed: list[HotdeskError] = []
         async with anyio.create_task_group() as tasks:
 
             async def first(wait: Callable[[], Awaitable[object]]) -> None:
-                await wait()
+                try:
+                    await wait()
+                except HotdeskError as error:
+                    # Not in a group, which nobody expects.
+                    failed.append(error)
                 tasks.cancel_scope.cancel()
 
             tasks.cancel_scope.deadline = anyio.current_time() + span.total_seconds()
             for each in waits:
                 tasks.start_soon(first, each)
         seat.is_rung = False
+        if failed:
+            raise failed[0]
 
     async def rings(self, worker_id: str) -> AsyncIterator[None]:
-        """Each ring of a worker from now on; several at once are one."""
+        """Each ring of a worker from now on; several at once are one.
+
+        While nobody answers there are none: what they would have told is in the record.
+        """
         seat = self._seat(worker_id)
         heard = seat.rings
         while True:
             while seat.rings == heard:
-                await self._hear(seat, worker_id)
+                try:
+                    await self._hear(seat, worker_id)
+                except Unavailable:
+                    await anyio.sleep(DEAF_SECONDS)
             heard = seat.rings
             yield
 

@@ -1,12 +1,11 @@
 """The executions that carry pending sends: started, and started again when one is lost."""
 
-import secrets
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from hotdesk.backends.aws import waking
-from hotdesk.backends.aws.change import Change
+from hotdesk.backends.aws.change import Apart, Change
 from hotdesk.backends.aws.change import change as change_desk
 from hotdesk.backends.aws.claiming import clear_leftover
 from hotdesk.backends.aws.desk import LEFT, DeskRecord
@@ -15,7 +14,7 @@ from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import entry_of
 from hotdesk.backends.aws.running import end_unstarted
 from hotdesk.backends.aws.table import Table
-from hotdesk.backends.aws.workflow import Carriage, Parcel, execution_name
+from hotdesk.backends.aws.workflow import Carriage, Parcel, new_execution_name
 from hotdesk.desks import Desk, InterruptReason, JobState
 from hotdesk.events import CancelAsked
 
@@ -85,18 +84,19 @@ def restart(change: Change, post: Post, desk: DeskRecord, job_id: str) -> None:
     """Have a new execution carry a pending job that is not running; the old one is stopped."""
     pending = desk.pending[job_id]
     lost = pending.execution
-    name = execution_name(job_id, pending.entry.send, secrets.token_hex(4))
+    name = new_execution_name(job_id, pending.entry.send)
     desk.pending[job_id] = replace(pending, execution=name, starts=pending.starts + 1, token="")
     change.write_desk(desk)
     change.effects.append(lambda: post.workflow.stop(lost))
     carry(change, post, desk, job_id)
 
 
-async def finish_left(table: Table, post: Post, now: datetime) -> None:
+async def finish_left(table: Table, post: Post, apart: Apart, now: datetime) -> None:
     """Call back and delete what owners left who died right behind an outcome."""
     for item in await table.found(LEFT, index="by_time", limit=LEFT_MAX):
         desk = DeskRecord.from_item(item).desk
-        await change_desk(table, now, partial(_finish_left, post=post, key=desk))
+        with apart.one():
+            await change_desk(table, now, partial(_finish_left, post=post, key=desk))
 
 
 async def _finish_left(change: Change, post: Post, key: Desk) -> None:

@@ -9,7 +9,8 @@ anew from what stands there now. What goes to queues goes after the commit.
 import random
 import secrets
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -252,6 +253,31 @@ class Change:
                 item = await self._item(replace(new, listed=cursor))
                 made.append(self.table.put_action(item, "attribute_not_exists(pk)"))
         return made
+
+
+class Apart:
+    """Desk after desk: one whose record or bucket is damaged is passed, and told of at the end."""
+
+    def __init__(self) -> None:
+        """Nothing has gone wrong yet."""
+        self._errors: list[StoreError] = []
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """See to one desk."""
+        try:
+            yield
+        except StoreError as error:
+            self._errors.append(error)
+
+    def tell(self) -> None:
+        """End with the first thing that went wrong, if anything did.
+
+        Raises:
+            StoreError: An operator must act.
+        """
+        if self._errors:
+            raise self._errors[0]
 
 
 async def change(table: Table, now: datetime, work: Callable[[Change], Awaitable[T]]) -> T:

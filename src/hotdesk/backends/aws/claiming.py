@@ -7,7 +7,7 @@ from typing import Any
 
 from hotdesk.backends.aws import waking
 from hotdesk.backends.aws.calls import Refused
-from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.change import Apart, Change, change
 from hotdesk.backends.aws.desk import FREE, OWNED, DeskRecord, key_of
 from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import worker_key
@@ -239,14 +239,17 @@ async def catch_up(change: Change, post: Post, claim: Claim, generation: int) ->
     await stand(change, claim.worker_id)
 
 
-async def expire_lapsed(table: Table, post: Post, limits: Limits, now: datetime) -> int:
+async def expire_lapsed(
+    table: Table, post: Post, limits: Limits, apart: Apart, now: datetime
+) -> int:
     """Free the desks whose lease has ended, with the margin for clock skew; count them."""
     before = stamp(now - limits.clock_skew)
     count = 0
     for item in await table.found(OWNED, index="by_time", until=before, limit=LAPSED_MAX):
         desk = DeskRecord.from_item(item).desk
         lapsed = partial(_expire_if_lapsed, post=post, key=desk, limits=limits)
-        count += await change(table, now, lapsed)
+        with apart.one():
+            count += await change(table, now, lapsed)
     return count
 
 

@@ -23,7 +23,7 @@ from hotdesk.backends.aws.desk import (
 from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.queues import SendMessage
 from hotdesk.backends.aws.rows import StoredJob, entry_of, interrupted_of
-from hotdesk.backends.aws.running import write
+from hotdesk.backends.aws.running import without_message, write
 from hotdesk.backends.aws.workflow import Verdict
 from hotdesk.desks import (
     Claim,
@@ -51,8 +51,6 @@ from hotdesk.lifecycle import (
 DROPS_MAX = 50
 # Of them in one transaction: each takes at most three of its hundred actions.
 DROPS_TOGETHER = 30
-# A little behind it the next message is looked at, when too many came ahead of their turn.
-STEP_BACK = timedelta(seconds=1)
 
 
 async def standing(change: Change, claim: Claim) -> tuple[DeskRecord, Delivery | None, bool]:
@@ -149,11 +147,22 @@ async def _drop_stale(change: Change, post: Post, desk: DeskRecord, message: Sen
 
 
 async def _take_early(change: Change, post: Post, desk: DeskRecord, message: SendMessage) -> None:
-    """Keep the token of a message that overtook an older send; the record keeps the order."""
-    if sum(bool(each.token) for each in desk.pending.values()) >= EARLY_MAX:
-        await post.queues.hide(desk.queue, message.receipt, STEP_BACK)
-        return
+    """Keep the token of a message that overtook an older send; the record keeps the order.
+
+    When the record keeps as many as it can, its execution sends it again, behind the others:
+    a message that is only hidden holds up what is behind it in a FIFO queue.
+    """
     pending = desk.pending[message.job_id]
+    if sum(bool(each.token) for each in desk.pending.values()) >= EARLY_MAX:
+        left = Leftover(
+            job_id=message.job_id,
+            execution=message.execution,
+            token=message.token,
+            receipt=message.receipt,
+            verdict=Verdict(send=pending.entry.send),
+        )
+        await post.finish(desk.queue, left)
+        return
     desk.pending[message.job_id] = replace(pending, token=message.token)
     change.write_desk(desk)
     queue = desk.queue
@@ -167,9 +176,8 @@ async def unstart(change: Change, post: Post, delivery: Delivery) -> DeskRecord:
     stored = await change.job(delivery.job.id)
     job = replace(stored.job, state=JobState.QUEUED, attempt=stored.job.attempt - 1)
     desk.pending[job.id] = replace(desk.pending[job.id], entry=entry_of(job), token="")
-    queue, receipt = desk.queue, desk.active.receipt
+    without_message(change, post, desk)
     desk.active = None
-    change.write_desk(desk)
     change.write_job(replace(stored, job=job, settled=stored.job.deliveries))
     change.emit(
         AttemptGivenBack(
@@ -179,8 +187,6 @@ async def unstart(change: Change, post: Post, delivery: Delivery) -> DeskRecord:
             reason="its workflow no longer waits for it",
         )
     )
-    if receipt:
-        change.effects.append(lambda: post.queues.delete(queue, receipt))
     return desk
 
 

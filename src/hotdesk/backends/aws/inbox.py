@@ -53,6 +53,9 @@ class Inbox:
             await handing.raise_visibility(self._post, desk)
         if again is not None or not is_due:
             return again, desk, True
+        if desk.leftover is not None:
+            # Its message, hidden for as long as a run, would hold up all that is behind it.
+            await self._post.finish(desk.queue, desk.leftover)
         for _ in range(handing.DROPS_MAX):
             message = None
             if not desk.in_order()[0].token:
@@ -64,6 +67,9 @@ class Inbox:
                 return found, desk, True
             if not handing.may_hand_over(desk, now):
                 return None, desk, True
+        if not desk.in_order()[0].token:
+            # It may be one that never comes, however much comes of the others.
+            await self._look_for(desk, now)
         return None, desk, False
 
     async def _arrival(self, desk: DeskRecord, now: datetime) -> SendMessage | None:
@@ -93,6 +99,9 @@ class Inbox:
     async def _look_for(self, desk: DeskRecord, now: datetime) -> None:
         """Find out why the oldest send does not come; go on without its execution if need be."""
         head = desk.in_order()[0]
+        # Whoever waits looks more often than that: what is older was waited for long ago.
+        recent = now - 2 * MISSING_MAX
+        self._missing = {name: at for name, at in self._missing.items() if at > recent}
         missing_since = self._missing.setdefault(head.execution, now)
         carriage = await self._post.workflow.carriage(head.execution)
         carried = partial(

@@ -84,6 +84,9 @@ class Queues:
 
     async def hide(self, queue: str, receipt: str, span: timedelta) -> None:
         """Keep a message invisible for *span* more; with none, show it at once."""
+        if not queue:
+            # The record has forgotten it, and what was in it is sent anew.
+            return
         try:
             await self._calls.sqs(
                 "change_message_visibility",
@@ -97,6 +100,8 @@ class Queues:
 
     async def delete(self, queue: str, receipt: str) -> None:
         """Remove a message, which unblocks what is behind it."""
+        if not queue:
+            return
         try:
             await self._calls.sqs("delete_message", QueueUrl=queue, ReceiptHandle=receipt)
         except Refused:

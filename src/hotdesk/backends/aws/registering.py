@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from hotdesk.backends.aws import waking
-from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.change import Apart, Change, change
 from hotdesk.backends.aws.claiming import expire
 from hotdesk.backends.aws.desk import DeskRecord
 from hotdesk.backends.aws.post import Post
@@ -53,12 +53,16 @@ async def deregister(
         await table.delete(removed_queue_key(rings))
 
 
-async def bury_silent(table: Table, post: Post, known: set[str], now: datetime) -> int:
+async def bury_silent(
+    table: Table, post: Post, known: set[str], apart: Apart, now: datetime
+) -> int:
     """Forget the workers that were not heard of for long, but for the *known*; count them."""
     count = 0
     for worker in await waking.workers(table):
         if worker["sk"] not in known and instant_of(worker["seen_at"]) < now - SILENT_MAX:
-            count += await change(table, now, partial(_bury, post=post, worker_id=worker["sk"]))
+            buried = partial(_bury, post=post, worker_id=worker["sk"])
+            with apart.one():
+                count += await change(table, now, buried)
     return count
 
 

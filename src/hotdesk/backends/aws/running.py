@@ -56,9 +56,29 @@ async def keep_hidden(change: Change, post: Post, delivery: Delivery, span: time
     if change.now - desk.active.since < HIDDEN_MAX - span:
         await post.queues.hide(queue, receipt, span)
         return
+    without_message(change, post, desk)
     desk.active = replace(desk.active, receipt="")
+
+
+def without_message(change: Change, post: Post, desk: DeskRecord) -> None:
+    """Delete the message of what runs once that is committed, whoever comes to do it.
+
+    It is hidden for so long that it would hold up all that is behind it.
+    """
+    assert desk.active is not None
     change.write_desk(desk)
-    change.effects.append(lambda: post.queues.delete(queue, receipt))
+    if not desk.active.receipt:
+        return
+    execution = desk.pending[desk.active.job_id].execution
+    desk.leftover = left = Leftover(
+        job_id=desk.active.job_id,
+        execution=execution,
+        token="",
+        receipt=desk.active.receipt,
+        verdict=Verdict(),
+    )
+    queue = desk.queue
+    change.effects.append(lambda: post.finish(queue, left))
 
 
 async def settle(

@@ -10,14 +10,15 @@ from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import MAIL, StoredJob, entry_of, is_job, job_key
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import stamp
-from hotdesk.backends.aws.workflow import execution_name
+from hotdesk.backends.aws.workflow import new_execution_name
 from hotdesk.desks import Desk, InterruptPolicy, InterruptReason, Job, JobState, NewJob
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.events import JobSubmitted
 from hotdesk.lifecycle import Limits, has_live_owner, preempts
 
-# Each takes at most four of the hundred actions of a transaction, its desk included.
-TOGETHER_MAX = 24
+# Each takes at most five of the hundred actions of a transaction: itself, its mail, its desk,
+# that it was submitted, and that it interrupts.
+TOGETHER_MAX = 20
 
 
 async def submit(change: Change, post: Post, jobs: Sequence[NewJob], limits: Limits) -> list[Job]:
@@ -72,7 +73,7 @@ def announce(change: Change, desk: DeskRecord, job: Job) -> None:
         entry=entry_of(job),
         place=job.place,
         since=change.now,
-        execution=execution_name(job.id, job.send),
+        execution=new_execution_name(job.id, job.send),
     )
     if not desk.owner and desk.free_since is None:
         desk.wait_from(change.now)

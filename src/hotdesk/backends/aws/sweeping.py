@@ -7,7 +7,7 @@ from functools import partial
 from hotdesk.backends.aws import asking, waking
 from hotdesk.backends.aws.blobs import UNSURE
 from hotdesk.backends.aws.calls import Refused
-from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.change import Apart, Change, change
 from hotdesk.backends.aws.desk import FREE, IDLE, KEPT, OWNED, DeskRecord
 from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.post import Post
@@ -38,7 +38,9 @@ IDLE_MAX = timedelta(days=7)
 WALK = ("sweep", "texts")
 
 
-async def wake_waiting(table: Table, post: Post, limits: Limits, now: datetime) -> int:
+async def wake_waiting(
+    table: Table, post: Post, limits: Limits, apart: Apart, now: datetime
+) -> int:
     """Ask again for desks that nobody came for; count those that any worker may claim."""
     count = 0
     latest = now + limits.backoff_max
@@ -48,7 +50,9 @@ async def wake_waiting(table: Table, post: Post, limits: Limits, now: datetime) 
             count += desk.may_be_claimed(None, now)
             is_stretched = desk.due_at is not None and desk.due_at > latest
             if is_stretched or (kind is not OWNED and desk.is_due(now)):
-                await change(table, now, partial(_wake, post=post, key=desk.desk, latest=latest))
+                woken = partial(_wake, post=post, key=desk.desk, latest=latest)
+                with apart.one():
+                    await change(table, now, woken)
     return count
 
 

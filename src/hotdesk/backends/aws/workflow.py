@@ -6,6 +6,7 @@ or a token that is dead, is told to the caller and is no error.
 
 import json
 import re
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -81,12 +82,13 @@ class Verdict:
         return json.dumps({"verdict": verdict, "send": self.send, "is_answered": self.is_answered})
 
 
-def execution_name(job_id: str, send: int, again: str = "") -> str:
-    """The name of the execution that carries a job from this send on; *again* after a loss.
+def new_execution_name(job_id: str, send: int) -> str:
+    """A name for the execution that is to carry a job from this send on.
 
-    Step Functions takes 80 letters, digits, hyphens and underscores, once in 90 days.
+    Step Functions takes 80 letters, digits, hyphens and underscores, once in 90 days. So the
+    name of what was carried under a job's id before, and is removed by now, must not come again.
     """
-    return f"{digest(job_id)}-{send}" + (f"-{again}" if again else "")
+    return f"{digest(job_id)}-{send}-{secrets.token_hex(4)}"
 
 
 def source() -> str:
