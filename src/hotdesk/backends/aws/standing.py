@@ -213,6 +213,8 @@ async def _alarms(calls: Calls, stack: str) -> tuple[Alarm, ...]:
                 meaning=each.get("AlarmDescription", ""),
             )
             for each in answer["MetricAlarms"]
+            # The others go off all the time: they scale the pool.
+            if any(told.endswith(f":{stack}-alarms") for told in each.get("AlarmActions", ()))
         ]
         if not answer.get("NextToken"):
             break
