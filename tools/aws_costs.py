@@ -1,8 +1,9 @@
 """Print the cost tables of docs/aws.md: counted calls times public prices.
 
 Transitions and calls come out of the page's own table, which a test counts. What DynamoDB
-charges for was counted in the same runs: items written in transactions count twice, an
-index whose key changes twice more. Prices are dollars in us-east-1.
+charges for was counted once in such runs, on 2026-11-22, and no test repeats it: items
+written in transactions count twice, an index whose key changes twice more. Prices are
+dollars in us-east-1, from memory of the pages named; nothing fetches them.
 """
 
 import re
