@@ -78,6 +78,20 @@ def test_aws_that_cannot_be_reached_is_another_error_than_one_that_refuses(
     assert "see: hotdesk doctor" in ran.err
 
 
+def test_an_address_of_aws_that_is_none_is_not_repeated(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "someone:hunter2@here")
+
+    ran = run("--backend", NOWHERE, "job", "list")
+
+    assert ran.code == 1
+    assert "look at AWS_ENDPOINT_URL" in ran.err
+    assert "hunter2" not in ran.err
+
+
 @pytest.mark.parametrize("url", ["aws://eu-west-1", "aws://europe/hotdesk", "gs://a/b"])
 def test_a_url_that_is_none_is_refused_with_one_that_is(run: Run, here: Path, url: str) -> None:
     ran = run("--backend", url, "job", "list")

@@ -83,8 +83,8 @@ def work(ask: Run, start: Start, backend: str) -> Seen:
     note("job", "cancel", "j3")
     note("desk", "pause", "c/d")
     worker = _worker(start, backend)
-    note("job", "watch", "j1", "--timeout", "30")
-    note("job", "watch", "j2", "--timeout", "30")
+    note("job", "watch", "j1", "--timeout", "60")
+    note("job", "watch", "j2", "--timeout", "60")
     for question in (
         ("job", "show", "j1"),
         ("job", "show", "j2"),
@@ -102,11 +102,11 @@ def work(ask: Run, start: Start, backend: str) -> Seen:
         ("worker", "list"),
         ("dead", "list"),
         ("dead", "retry", "j2"),
-        ("job", "watch", "j2", "--timeout", "30"),
+        ("job", "watch", "j2", "--timeout", "60"),
         ("dead", "discard", "j2", "--yes"),
         ("job", "cancel", "j1"),
         ("status",),
-        ("send", "--desk", "e/f", "-m", "waited for", "--id", "j4", "--wait", "--timeout", "30"),
+        ("send", "--desk", "e/f", "-m", "waited for", "--id", "j4", "--wait", "--timeout", "60"),
         ("desk", "release", "e/f"),
         ("worker", "drain", "w1"),
     ):
@@ -134,7 +134,7 @@ def _worker(start: Start, backend: str) -> Program:
     return worker
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_each_command_prints_the_same_on_a_stack_and_on_a_file(
     ask: Run, start: Start, url: str
 ) -> None:

@@ -1,6 +1,6 @@
 """What ``doctor`` looks at on AWS: whose credentials, the clock, and what a stack is made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +12,7 @@ from hotdesk.backends.aws.protection import AGENT_VARIABLE
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.config.environment import variables
+from hotdesk.errors import HotdeskError
 from hotdesk.lifecycle import CLOCK_SKEW
 from hotdesk.wiring.deployment import leaving_time
 from hotdesk.wiring.extras import import_aws
@@ -25,24 +26,31 @@ DEPLOY = "make it: hotdesk aws deploy"
 
 def stack_checks(config: Config) -> Iterator[Check]:
     """The checks of a stack, in an order in which the first that fails says why."""
-    yield partial(_identity, config)
-    yield partial(_clock, config)
-    yield partial(_table, config)
-    yield partial(_queue, config)
-    yield partial(_workflow, config)
-    yield partial(_bucket, config)
+    region, stack = stack_of(config.backend)
+    try:
+        calls = import_aws("calls").Calls(region)
+    except HotdeskError as error:
+        yield partial(_unusable, error)
+        return
+    with closing(calls):
+        for check in (_identity, _clock, _table, _queue, _workflow, _bucket):
+            yield partial(check, calls, stack)
     if AGENT_VARIABLE in variables():
         yield partial(_stopping, config)
 
 
-async def _identity(config: Config) -> Finding:
-    answer = await _ask(config, "sts", "get_caller_identity", {})
+async def _unusable(error: HotdeskError) -> Finding:
+    raise error
+
+
+async def _identity(calls: Any, _: str) -> Finding:  # noqa: ANN401 - boto3 may be missing
+    answer = await calls.call("sts", "get_caller_identity", {})
     return ok(f"credentials of {answer['Arn']}")
 
 
-async def _clock(config: Config) -> Finding:
+async def _clock(calls: Any, _: str) -> Finding:  # noqa: ANN401 - as above
     before = SystemClock().now()
-    answer = await _ask(config, "sts", "get_caller_identity", {})
+    answer = await calls.call("sts", "get_caller_identity", {})
     after = SystemClock().now()
     theirs = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     off = max(before - theirs, theirs - after, timedelta(0))
@@ -52,32 +60,43 @@ async def _clock(config: Config) -> Finding:
     return warn(what, "let a time service set it") if off > CLOCK_OFF_MAX else ok("clock is right")
 
 
-async def _table(config: Config) -> Finding:
-    name = (await _names(config)).table
-    answer = await _ask(config, "dynamodb", "describe_table", {"TableName": name})
+async def _table(calls: Any, stack: str) -> Finding:  # noqa: ANN401 - as above
+    name = (await calls.names(stack)).table
+    answer = await calls.call("dynamodb", "describe_table", {"TableName": name})
     status = answer["Table"]["TableStatus"]
     if status in {"ACTIVE", "UPDATING"}:
         return ok(f"table {name} is there")
     return fail(f"table {name} is {status}", "see: hotdesk aws status")
 
 
-async def _queue(config: Config) -> Finding:
-    name = (await _names(config)).unclaimed
-    return await _there(config, f"queue {name}", "sqs", "get_queue_url", {"QueueName": name})
+async def _queue(calls: Any, stack: str) -> Finding:  # noqa: ANN401 - as above
+    name = (await calls.names(stack)).unclaimed
+    return await _there(calls, f"queue {name}", "sqs", "get_queue_url", QueueName=name)
 
 
-async def _workflow(config: Config) -> Finding:
-    arn = (await _names(config)).state_machine_arn
-    name = arn.rpartition(":")[2]
-    arguments = {"stateMachineArn": arn}
-    return await _there(
-        config, f"state machine {name}", "stepfunctions", "describe_state_machine", arguments
-    )
+async def _workflow(calls: Any, stack: str) -> Finding:  # noqa: ANN401 - as above
+    arn = (await calls.names(stack)).state_machine_arn
+    what = f"state machine {arn.rpartition(':')[2]}"
+    return await _there(calls, what, "stepfunctions", "describe_state_machine", stateMachineArn=arn)
 
 
-async def _bucket(config: Config) -> Finding:
-    name = (await _names(config)).bucket
-    return await _there(config, f"bucket {name}", "s3", "head_bucket", {"Bucket": name})
+async def _bucket(calls: Any, stack: str) -> Finding:  # noqa: ANN401 - as above
+    name = (await calls.names(stack)).bucket
+    return await _there(calls, f"bucket {name}", "s3", "head_bucket", Bucket=name)
+
+
+async def _there(
+    calls: Any,  # noqa: ANN401 - as above
+    what: str,
+    service: str,
+    operation: str,
+    **arguments: str,
+) -> Finding:
+    try:
+        await calls.call(service, operation, arguments)
+    except import_aws("calls").Refused:
+        return fail(f"{what} is not there", DEPLOY)
+    return ok(f"{what} is there")
 
 
 async def _stopping(config: Config) -> Finding:
@@ -89,26 +108,3 @@ async def _stopping(config: Config) -> Finding:
             "set a shorter [worker] grace_seconds",
         )
     return ok(what)
-
-
-async def _there(
-    config: Config, what: str, service: str, operation: str, arguments: Mapping[str, object]
-) -> Finding:
-    try:
-        await _ask(config, service, operation, arguments)
-    except import_aws("calls").Refused:
-        return fail(f"{what} is not there", DEPLOY)
-    return ok(f"{what} is there")
-
-
-async def _names(config: Config) -> Any:  # noqa: ANN401 - boto3 may be missing: see extras
-    region, stack = stack_of(config.backend)
-    with closing(import_aws("calls").Calls(region)) as calls:
-        return await calls.names(stack)
-
-
-async def _ask(
-    config: Config, service: str, operation: str, arguments: Mapping[str, object]
-) -> Any:  # noqa: ANN401 - as above
-    with closing(import_aws("calls").Calls(stack_of(config.backend)[0])) as calls:
-        return await calls.call(service, operation, arguments)

@@ -102,6 +102,9 @@ _LOST_RACES = {"ConditionalCheckFailed", "TransactionConflict"}
 _TOO_LARGE = {"ValidationException", "ValidationError", "ItemCollectionSizeLimitExceeded"}
 
 
+_POLLING = "sqs for long polls"
+
+
 class Calls:
     """The clients of one process for one region."""
 
@@ -129,8 +132,6 @@ class Calls:
         self._clients: dict[str, Any] = {}
         self._region = region
         self._account = ""
-        # A long poll is not repeated below us: whoever waits calls again.
-        self._polling = self._make("sqs", config=_config(LONG_POLL_SECONDS_MAX + READ_SECONDS, 1))
 
     async def dynamodb(self, operation: str, **arguments: object) -> dict[str, Any]:
         """Call DynamoDB."""
@@ -156,9 +157,8 @@ class Calls:
             StoreError: The credentials, their rights or the stack are not as they must be.
             Unavailable: There was no answer, or AWS could not do it now.
         """
-        if service not in self._clients:
-            self._clients[service] = self._make(service, config=_config(READ_SECONDS, TRIES_MAX))
-        return await self._run(self._clients[service], operation, arguments)
+        client = self._client(service, service, _config(READ_SECONDS, TRIES_MAX))
+        return await self._run(client, operation, arguments)
 
     async def names(self, stack: str) -> Names:
         """What the resources of *stack* are called; asks for the account, once."""
@@ -173,15 +173,29 @@ class Calls:
         What an abandoned poll receives stays invisible for its visibility timeout: poll
         so only where that does no harm.
         """
-        call = partial(_answer, self._polling, "receive_message", arguments)
+        # A long poll is not repeated below us: whoever waits calls again.
+        client = self._client(_POLLING, "sqs", _config(LONG_POLL_SECONDS_MAX + READ_SECONDS, 1))
+        call = partial(_answer, client, "receive_message", arguments)
         with _told("receive_message"):
             answer = await call_abandoning(call)
         return list(answer.get("Messages", ()))
 
     def close(self) -> None:
         """Close the connections."""
-        for client in (*self._clients.values(), self._polling):
+        for client in self._clients.values():
             client.close()
+
+    def _client(self, name: str, service: str, config: Config) -> Any:  # noqa: ANN401 - boto3's
+        if name not in self._clients:
+            try:
+                with _told(f"a call of {service}"):
+                    self._clients[name] = self._make(service, config=config)
+            except ValueError as error:
+                # Its text may hold the address, and that a password.
+                raise StoreError(
+                    "AWS cannot be called as this machine is set up: look at AWS_ENDPOINT_URL"
+                ) from error
+        return self._clients[name]
 
     async def _run(
         self,
