@@ -100,9 +100,9 @@ class Faults:
             case Kind.HICCUPS if number > 1:
                 return None
             case Kind.HICCUPS | Kind.FAILS:
-                return _answer(request, 500, "InternalServerError")
+                return answer(request, 500, "InternalServerError")
             case Kind.THROTTLED:
-                return _answer(request, 400, "ThrottlingException")
+                return answer(request, 400, "ThrottlingException")
             case Kind.REPEATED:
                 deliver()
                 return None
@@ -118,16 +118,17 @@ class Faults:
         raise ReadTimeoutError(endpoint_url=request.url)
 
 
-def _answer(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
-    answer = AWSResponse(request.url, status, {}, None)
+def answer(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
+    """An answer of AWS that says what went wrong."""
+    made = AWSResponse(request.url, status, {}, None)
     # As JSON for most services, as XML for STS.
     is_query = "form-urlencoded" in str(request.headers.get("Content-Type"))
-    answer._content = (
+    made._content = (
         f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
         if is_query
         else f'{{"__type": "{code}", "message": ""}}'
     ).encode()
-    return answer
+    return made
 
 
 class FaultySession:
@@ -136,9 +137,10 @@ class FaultySession:
     A client takes longer to make than a process of the tests lives, so they are handed on.
     """
 
-    def __init__(self, session: boto3.session.Session) -> None:
-        """Make clients as *session* does."""
+    def __init__(self, session: boto3.session.Session, *, spared_below: float = 0) -> None:
+        """Make clients as *session* does; those that read for less seconds meet no faults."""
         self.faults = Faults(Kind.HICCUPS)
+        self._spared_below = spared_below
         self._session = session
         self._clients: dict[tuple[str, float], Any] = {}
 
@@ -147,7 +149,8 @@ class FaultySession:
         key = service, config.read_timeout
         if key not in self._clients:
             client = self._session.client(service, config=config, **options)
-            client.meta.events.register("before-send", partial(self._meet, client))
+            if config.read_timeout >= self._spared_below:
+                client.meta.events.register("before-send", partial(self._meet, client))
             self._clients[key] = client
         return self._clients[key]
 

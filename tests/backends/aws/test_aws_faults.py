@@ -32,7 +32,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.long]
 SECONDS_MAX = 10
 # Whoever dies in the middle of a run has used up an attempt; here that happens often.
 LIMITS = Limits(attempts_max=1000)
-KINDS = [kind for kind in Kind if kind not in {Kind.DIES, Kind.DIES_AFTER}]
 UNAVAILABLE = {Kind.FAILS, Kind.THROTTLED, Kind.UNANSWERED, Kind.LATE}
 VERBS = {
     *("submit", "cancel", "pause", "resume", "sweep", "register", "claim", "next_job", "beat"),
@@ -49,7 +48,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "RECEIVED", timedelta(seconds=1))
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
 async def test_whatever_befalls_a_call_no_job_is_lost_and_nothing_is_left(
     stacks: Stacks, session: boto3.session.Session, new_stack: Callable[[], str], kind: Kind
 ) -> None:
