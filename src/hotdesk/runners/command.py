@@ -120,8 +120,8 @@ class CommandRunner:
             attachments = await fetch(
                 self._archive, job.origin.attachments, home, owner_uid=self._confinement.uid
             )
-            await self._homes.tell(home, description(delivery, context, attachments))
             await _note(context, await self._sessions.unpack(delivery.claim, job.thread, home))
+            await self._homes.hand_over(home, description(delivery, context, attachments))
             try:
                 end = await self._run(workspace, home, delivery, context, attachments)
             finally:

@@ -32,6 +32,9 @@ class Homes:
     async def open(self, desk: Desk, generation: int) -> AsyncIterator[Path]:
         """Make an empty home, and remove it with all that came in.
 
+        Until ``hand_over`` only the worker may enter it: nothing can be swapped under
+        its hands while it puts things there.
+
         Raises:
             AttemptFailed: The disk is full, or cannot be written.
         """
@@ -44,13 +47,13 @@ class Homes:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(self._remove, home)
 
-    async def tell(self, home: Path, job: bytes) -> None:
-        """Write the job file; nobody runs in the home yet.
+    async def hand_over(self, home: Path, job: bytes) -> None:
+        """Write the job file, and let the agent in.
 
         Raises:
             AttemptFailed: The disk is full, or cannot be written.
         """
-        await to_thread.run_sync(self._tell, home, job)
+        await to_thread.run_sync(self._hand_over, home, job)
 
     async def remove_older(self, desk: Desk, generation: int) -> None:
         """Remove the homes of a desk that earlier generations left when they were killed."""
@@ -65,20 +68,17 @@ class Homes:
             self._trash.mkdir(mode=0o700, exist_ok=True)
             self._remove(home)
             home.mkdir(mode=0o700)
-            self._give(home)
         except OSError as error:
             raise _failure(error) from error
 
-    def _tell(self, home: Path, job: bytes) -> None:
+    def _hand_over(self, home: Path, job: bytes) -> None:
         try:
             (home / JOB_FILE).write_bytes(job)
-            self._give(home / JOB_FILE)
+            if self._owner_uid is not None:
+                for path in (home / JOB_FILE, home):
+                    os.chown(path, self._owner_uid, self._owner_uid)
         except OSError as error:
             raise _failure(error) from error
-
-    def _give(self, path: Path) -> None:
-        if self._owner_uid is not None:
-            os.chown(path, self._owner_uid, self._owner_uid)
 
     def _remove(self, home: Path) -> None:
         remove(home.parent, os.fsencode(home.name), self._trash)
