@@ -1,6 +1,7 @@
 """A whole stack on each emulator of AWS, and command lines that use it, as processes."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -93,3 +94,11 @@ def start(here: Path, emulator: Emulator) -> Iterator[Start]:
     yield start
     for program in programs:
         program.end()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the agents' user can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
