@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import anyio
@@ -34,6 +35,7 @@ class Failing(Losing):
     """Clients of which some operations are not answered, by AWS or at all."""
 
     errors: dict[str, Exception]
+    is_polling: anyio.Event
 
     async def call(
         self, service: str, operation: str, arguments: Mapping[str, object]
@@ -48,6 +50,7 @@ class Failing(Losing):
 
     async def poll(self, **arguments: object) -> list[dict[str, Any]]:
         """Poll, unless nobody answers."""
+        self.is_polling.set()
         if "poll" in self.errors:
             raise self.errors["poll"]
         return await super().poll(**arguments)
@@ -70,6 +73,7 @@ def stage(
     calls = connect_calls(Failing)
     assert isinstance(calls, Failing)
     calls.silent, calls.lost, calls.errors = set(), set(), {}
+    calls.is_polling = anyio.Event()
     with closing(calls):
         yield Stage(stacks, stack, calls)
 
@@ -304,3 +308,44 @@ async def test_an_execution_that_was_never_called_back_ends_at_its_watchdog_and_
 
     stage.see(stage.execution("a"), "Over")
     assert stage.messages() == 1
+
+
+async def test_a_desk_is_asked_for_again_though_its_former_job_was_cancelled_unclaimed(
+    stage: Stage,
+) -> None:
+    scene = stage.scene
+    await scene.submit(a_job("a"))
+    stage.see(stage.execution("a"), "Send")
+    await scene.cancel("a")
+
+    await scene.submit(a_job("b"))
+
+    stage.see(stage.execution("b"), "Ask")
+
+
+async def test_a_worker_that_leaves_with_a_request_gives_it_back(stage: Stage) -> None:
+    await asked(stage, "w1")
+    assert stage.requests() == 0
+
+    await stage.scene.deregister("w1")
+
+    assert stage.requests() == 1
+
+
+async def test_a_worker_that_leaves_asks_for_nobody_when_nothing_waits(stage: Stage) -> None:
+    await asked(stage, "w1")
+    await stage.scene.cancel("a")
+
+    await stage.scene.deregister("w1")
+
+    assert stage.requests() == 0
+
+
+async def asked(stage: Stage, worker_id: str) -> None:
+    """Let a worker take the claim request for a job "a", and not come to claim."""
+    assert isinstance(stage.calls, Failing)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(stage.scene.claim, worker_id, wait=timedelta(seconds=PATIENCE)))
+        await stage.calls.is_polling.wait()
+        await stage.scene.submit(a_job("a"))
+    stage.see(stage.execution("a"), "Send")

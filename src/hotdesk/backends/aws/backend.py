@@ -89,6 +89,9 @@ class AwsBackend(AwsRecords):
         await registering.deregister(
             self._table, self._post, worker_id, process=self._process, now=now
         )
+        if self._bell.leave(worker_id):
+            # It may have been the last worker: a pool at zero starts one for a request only.
+            await claiming.ask_for_waiting(self._table, self._post, now)
 
     async def submit(self, jobs: Sequence[NewJob], *, now: datetime) -> list[Job]:
         """Announce, ask and send; more than a transaction holds in several of them."""

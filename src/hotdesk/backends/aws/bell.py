@@ -97,6 +97,11 @@ class Bell:
             await self._queues.drop_request()
         seat.has_request = False
 
+    def leave(self, worker_id: str) -> bool:
+        """Wait no more; whether the worker goes with a claim request that it has not used."""
+        seat = self._seats.pop(worker_id, None)
+        return seat is not None and seat.has_request
+
     def _seat(self, worker_id: str) -> _Seat:
         return self._seats.setdefault(worker_id, _Seat())
 

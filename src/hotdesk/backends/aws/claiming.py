@@ -1,5 +1,6 @@
 """Who holds a desk: claim, heartbeat, release, give way, and what the dead leave behind."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from hotdesk.backends.aws.rows import worker_key
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import Item, Value, instant_of, stamp
 from hotdesk.desks import Claim, Delivery, Desk, DeskView, Interrupt, JobState
-from hotdesk.errors import ClaimLost, NotAllowed, NotFound
+from hotdesk.errors import ClaimLost, NotAllowed, NotFound, Unavailable
 from hotdesk.events import (
     BranchFenced,
     DeskClaimed,
@@ -73,6 +74,15 @@ async def candidates(table: Table, pinned: Desk | None) -> list[DeskRecord]:
     else:
         items = await table.found(FREE, index="by_time", limit=CANDIDATES_MAX)
     return [DeskRecord.from_item(item) for item in items]
+
+
+async def ask_for_waiting(table: Table, post: Post, now: datetime) -> None:
+    """Ask for a worker if a desk waits; the sweep does it otherwise, some minutes later."""
+    with suppress(Unavailable):
+        for each in await candidates(table, None):
+            if each.may_be_claimed(None, now):
+                await post.queues.request(each.desk, each.generation)
+                return
 
 
 async def take(

@@ -175,6 +175,8 @@ class DeskRecord:
             self.due_at = None
         if not self.pending:
             self.free_since = None
+            # Whoever was asked for it finds nothing to claim. The next job asks anew.
+            self.asked_at = None
 
     def forget_thread_if_over(self, name: str) -> None:
         """A thread of which nothing is pending and nothing owed needs no state."""
