@@ -42,6 +42,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from moto.utilities.docker_utilities import DockerModel
 from werkzeug.serving import make_server
 
 Made = dict[tuple[str, str], Any]
@@ -127,6 +128,15 @@ def repair_made_workflows() -> None:
     """
     stepfunctions_models.stepfunctions_backends = stepfunctions_parser_backends
     parsing.string = SimpleNamespace(Template=Substituted)
+
+
+def repair_looking() -> None:
+    """What moto holds can be looked at though a Lambda is there: it asked Docker, and failed."""
+
+    def docker_client(self: Any) -> Any:
+        raise AttributeError("there is no Docker")
+
+    DockerModel.docker_client = property(docker_client)
 
 
 def repair_made_queues() -> None:
@@ -252,6 +262,7 @@ def main(listening: int) -> None:
         repair_stopping,
         repair_made_workflows,
         repair_made_queues,
+        repair_looking,
         repair_calls,
         copy_less,
         answer_faster,
