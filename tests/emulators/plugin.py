@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.emulators.gaps import GAPS
+from tests.emulators.gaps import GAPS, PARTS
 from tests.emulators.server import ACCOUNT_VARIABLE, Emulator, account, running
 
 GetEmulator = Callable[[str], Emulator]
@@ -68,6 +68,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("AWS: what was not tested")
     for gap in gaps:
         terminalreporter.line(gap)
+    for part in PARTS:
+        terminalreporter.line(part)
     if account() is None:
         terminalreporter.line(
             f"no real account: {ACCOUNT_VARIABLE}=aws://REGION/STACK and credentials bring it in"
