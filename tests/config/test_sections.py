@@ -28,6 +28,17 @@ def test_the_defaults_are_those_of_the_engine() -> None:
     assert config.pool.limits == PoolLimits()
 
 
+@pytest.mark.parametrize("url", ["sqlite:////srv/hotdesk.db", "aws://eu-west-1/hotdesk"])
+def test_a_backend_is_a_file_or_a_stack(url: str) -> None:
+    assert Config(backend=url).backend == url
+
+
+def test_a_worker_ends_when_it_is_idle_only_where_that_is_set() -> None:
+    config = Config.model_validate({"worker": {"idle_exit_seconds": 900}})
+
+    assert config.worker.limits.idle_exit == timedelta(minutes=15)
+
+
 def test_every_confinement_can_be_chosen() -> None:
     field = Config().confinement.__class__.model_fields["mode"]
 
