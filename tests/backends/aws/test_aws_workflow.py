@@ -77,7 +77,9 @@ class Stage:
         """See an execution enter a state so many times."""
         entered: list[str] = []
         for _ in range(LOOKS_MAX):
-            answer = self.states.get_execution_history(executionArn=self.arn(execution))
+            answer = self.states.get_execution_history(
+                executionArn=self.arn(execution), maxResults=1000
+            )
             entered = [
                 each["stateEnteredEventDetails"]["name"]
                 for each in answer["events"]
