@@ -7,6 +7,7 @@ import anyio
 import boto3
 import pytest
 
+from hotdesk.backends.aws import bell, queues
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import LONG_POLL_SECONDS_MAX, Calls
 from hotdesk.clock import SystemClock
@@ -21,9 +22,15 @@ pytestmark = pytest.mark.anyio
 
 MOMENT = timedelta(seconds=1)
 PATIENCE = 20
-# Whose poll fails polls again after some seconds.
-INTERRUPT_SECONDS_MAX = 12
+INTERRUPT_SECONDS_MAX = 8
 KINDS = [Kind.FAILS, Kind.THROTTLED, Kind.REPEATED, Kind.UNANSWERED]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rings that nobody heard of come again soon, and who heard nothing soon listens again."""
+    monkeypatch.setattr(queues, "RUNG", MOMENT)
+    monkeypatch.setattr(bell, "DEAF_SECONDS", 1)
 
 
 @pytest.fixture
