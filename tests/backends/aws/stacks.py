@@ -11,6 +11,9 @@ from hotdesk.backends.aws import table, workflow
 from hotdesk.backends.aws.names import Names, digest
 from tests.emulators.server import Emulator
 
+# Of this process: an emulator lives as long, and several of these may share it.
+_NUMBERS = count(1)
+
 
 class Stacks:
     """Makes empty stacks on one AWS, and removes them."""
@@ -22,7 +25,6 @@ class Stacks:
         self.session = _session(emulator)
         self._clients: dict[str, Any] = {}
         self._account = str(self.client("sts").get_caller_identity()["Account"])
-        self._numbers = count(1)
         # Two runs on one account must not meet, and an emulator is of this process alone.
         self._prefix = emulator.stack + ("" if emulator.endpoint else secrets.token_hex(2))
         self._role = self._make_role()
@@ -43,7 +45,7 @@ class Stacks:
 
     def make(self) -> str:
         """Make one more empty stack; return its name."""
-        names = self.names(f"{self._prefix}{next(self._numbers)}")
+        names = self.names(f"{self._prefix}{next(_NUMBERS)}")
         self.client("dynamodb").create_table(**table.definition(names.table))
         unclaimed = self.client("sqs").create_queue(QueueName=names.unclaimed)["QueueUrl"]
         self.client("stepfunctions").create_state_machine(
