@@ -73,6 +73,14 @@ class Stage:
         """Whether an execution runs, or how it ended."""
         return str(self.states.describe_execution(executionArn=self.arn(execution))["status"])
 
+    def stop(self, execution: str) -> None:
+        """Stop an execution by hand, and see it stopped."""
+        self.states.stop_execution(executionArn=self.arn(execution))
+        for _ in range(LOOKS_MAX):
+            if self.status(execution) == "ABORTED":
+                return
+        raise AssertionError(f"{execution} is {self.status(execution)}")
+
     def see(self, execution: str, state: str, times: int = 1) -> None:
         """See an execution enter a state so many times."""
         entered: list[str] = []
@@ -186,7 +194,7 @@ async def test_a_queued_job_whose_execution_is_stopped_by_hand_is_cancelled(stag
     await scene.submit(a_job("a"))
     stage.see(stage.execution("a"), "Send")
 
-    stage.states.stop_execution(executionArn=stage.arn(stage.execution("a")))
+    stage.stop(stage.execution("a"))
     await stage.backend.workflow_over(stage.execution("a"), AMELIA, "a", now=scene.clock.now())
 
     job = await scene.job("a")
@@ -199,7 +207,7 @@ async def test_a_running_job_whose_execution_is_stopped_by_hand_is_interrupted(
     scene = stage.scene
     claim, delivery = await scene.running("a")
 
-    stage.states.stop_execution(executionArn=stage.arn(stage.execution("a")))
+    stage.stop(stage.execution("a"))
     await stage.backend.workflow_over(stage.execution("a"), AMELIA, "a", now=scene.clock.now())
 
     view = await scene.beat(claim, delivery)
@@ -213,7 +221,7 @@ async def test_a_running_job_whose_execution_is_stopped_by_hand_is_interrupted(
 async def test_the_heartbeat_of_a_worker_finds_its_execution_stopped(stage: Stage) -> None:
     scene = stage.scene
     claim, delivery = await scene.running("a")
-    stage.states.stop_execution(executionArn=stage.arn(stage.execution("a")))
+    stage.stop(stage.execution("a"))
 
     await scene.beat(claim, delivery)
 
