@@ -68,8 +68,8 @@ JOB = Job(
 _HEADER_LINE = re.compile(rb"[A-Za-z-]+: [ -~]*|[ ][ -~]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FIELDS = (
-    "From To Reply-To Subject Date Message-ID In-Reply-To References Auto-Submitted "
-    "X-Auto-Response-Suppress X-Hotdesk-Job Content-Type Content-Transfer-Encoding MIME-Version"
+    "From To Reply-To Subject Date Message-ID In-Reply-To References X-Hotdesk-Job Auto-Submitted "
+    "X-Auto-Response-Suppress Content-Type Content-Transfer-Encoding MIME-Version"
 ).split()
 _MAY_BE_MISSING = {"In-Reply-To", "References"}
 
