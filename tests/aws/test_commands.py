@@ -47,6 +47,10 @@ def shapes(arguments: Sequence[str], records: Sequence[dict[str, Any]]) -> list[
     if arguments[1:2] == ("watch",):
         # Which states it sees between the first and the last depends on when it looks.
         records = [each for each in records if each["type"] != "state"]
+    if arguments[:2] == ("desk", "release"):
+        # Whether the owner has left already, too.
+        at_once = {"state", "worker", "lease_until"}
+        records = [{key: each[key] for key in each if key not in at_once} for each in records]
     found = [shape(each) for each in records]
     is_ordered = arguments[:2] not in {("desk", "list"), ("thread", "list"), ("job", "watch")}
     return found if is_ordered else sorted(found, key=json.dumps)
