@@ -10,7 +10,7 @@ import pytest
 
 from hotdesk.backends.aws import inbox, workflow
 from hotdesk.backends.aws.backend import AwsBackend
-from hotdesk.backends.aws.calls import Calls
+from hotdesk.backends.aws.calls import Calls, Refused
 from hotdesk.desks import NAME_LENGTH_MAX, Delivery, Desk, InterruptReason, JobState, Outcome
 from hotdesk.errors import ClaimLost, Unavailable
 from hotdesk.lifecycle import CLOCK_SKEW, LEASE
@@ -377,3 +377,23 @@ async def test_a_worker_whose_clock_is_ahead_takes_no_desk_within_the_margin(
     with pytest.raises(ClaimLost):
         await scene.settle(delivery)
     assert taken.generation > claim.generation
+
+
+@pytest.mark.parametrize("operation", ["send_task_heartbeat", "describe_execution"])
+async def test_an_answer_that_does_not_say_so_takes_nobody_for_dead(
+    stage: Stage, connect_calls: Callable[..., Calls], operation: str
+) -> None:
+    class Unclear(Calls):
+        async def call(
+            self, service: str, asked: str, arguments: Mapping[str, object]
+        ) -> dict[str, Any]:
+            if asked == operation:
+                raise Refused("InvalidParameterValue", {})
+            return await super().call(service, asked, arguments)
+
+    with closing(connect_calls(Unclear)) as calls:
+        carrier = workflow.Workflow(calls, stage.stack)
+
+        ask = {"send_task_heartbeat": carrier.is_waiting, "describe_execution": carrier.carriage}
+        with pytest.raises(Unavailable):
+            await ask[operation]("which")

@@ -165,7 +165,9 @@ class Workflow:
             answer: dict[str, Any] = await self._calls.states(
                 "describe_execution", executionArn=names.execution_arn(execution)
             )
-        except Refused:
+        except Refused as refused:
+            if refused.code != "ExecutionDoesNotExist":
+                raise _unclear("describe_execution", refused) from refused
             return Carriage.NEVER
         if answer["status"] in ("RUNNING", "PENDING_REDRIVE"):
             return Carriage.RUNNING
@@ -177,7 +179,9 @@ class Workflow:
             await self._calls.states(
                 "send_task_success", taskToken=token, output=verdict.to_output()
             )
-        except Refused:
+        except Refused as refused:
+            if refused.code not in DEAD_TOKEN:
+                raise _unclear("send_task_success", refused) from refused
             return False
         return True
 
@@ -185,6 +189,13 @@ class Workflow:
         """Whether the execution behind *token* still waits; that also resets its watchdog."""
         try:
             await self._calls.states("send_task_heartbeat", taskToken=token)
-        except Refused:
+        except Refused as refused:
+            if refused.code not in DEAD_TOKEN:
+                raise _unclear("send_task_heartbeat", refused) from refused
             return False
         return True
+
+
+def _unclear(operation: str, refused: Refused) -> Unavailable:
+    """Nobody is taken for dead by an answer that does not say so."""
+    return Unavailable(f"AWS did not do {operation}: {refused.code}", committed=None)
