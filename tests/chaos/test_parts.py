@@ -138,8 +138,13 @@ def test_a_line_without_its_folded_jobs_is_none() -> None:
 
 
 def test_processes_are_found_by_the_folder_of_their_run_alone(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "input()", str(tmp_path), "worker", "--id", "w1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as ours:
+    # The kernel shows no command line for a moment after a program was started.
+    code = "print('here', flush=True); input()"
+    command = [sys.executable, "-c", code, str(tmp_path), "worker", "--id", "w1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ours:
+        assert ours.stdout is not None
+        assert ours.stdout.readline() == b"here\n"
+
         [found] = processes.workers(tmp_path)
 
         assert (found.pid, found.worker_id) == (ours.pid, "w1")
