@@ -175,6 +175,80 @@ class DrainAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBegan(Event):
+    """A coding agent is at work on the job. ``is_resumed`` when it goes on in a conversation."""
+
+    agent: str
+    model: str
+    is_resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUsed(Event):
+    """The agent used a tool; ``target`` is the file in the workspace, if there is one."""
+
+    tool: str
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentEnded(Event):
+    """A run of the agent is over. ``problem`` is a word, empty for a success."""
+
+    agent: str
+    problem: str
+    turns: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded(Event):
+    """A command after the agent is over. ``number`` is its place in ``after`` or ``publish``."""
+
+    step: str
+    number: int
+    exit_code: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailTaken(Event):
+    """A mail became a job. ``proof`` says what proved its sender, ``role`` why it may write."""
+
+    sender: str
+    recipient: str
+    proof: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailHeld(Event):
+    """A mail waits for an operator's word."""
+
+    sender: str
+    recipient: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailApproved(Event):
+    """An operator let a mail that waited become a job. ``by`` is who it was on that machine."""
+
+    sender: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailDropped(Event):
+    """An operator dropped a mail that waited."""
+
+    sender: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRefused(Event):
     """A mail was not taken. ``reason`` is what its sender was told."""
 

@@ -112,7 +112,7 @@ def test_a_new_file_is_right_with_every_comment_taken_away(run: Run, here: Path)
     shown = run("config", "show")
 
     assert shown.code == 0, shown.err
-    assert 'projects.amelia.command = ["claude", "-p"]' in shown.out
+    assert 'projects.amelia.command = ["./agent.sh"]' in shown.out
 
 
 def test_a_file_that_is_there_is_replaced_only_by_force(run: Run, here: Path) -> None:

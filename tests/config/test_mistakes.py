@@ -49,7 +49,7 @@ MAIL = "[mail]\ndomain = 'desk.example.org'\nkey = 'env:MAIL_KEY'\n"
         ("[projects.amelia]\ncommand = ['a']", "projects.amelia.repo: is missing"),
         ("[projects.amelia]\nrepo = ''\ncommand = ['a']", "projects.amelia.repo: should"),
         ("[projects.amelia]\nrepo = '-x'\ncommand = ['a']", "is not the address of a repository"),
-        ("[projects.amelia]\nrepo = 'a'\ncommand = []", "projects.amelia.command: should"),
+        ("[projects.amelia]\nrepo = 'a'\ncommand = []", "either agent or command is needed"),
         ("[projects.amelia]\nrepo = 'a'\ncommand = 'a b'", "command: should be a list, found"),
         (PROJECT + "previw = 'x'", "did you mean projects.amelia.preview?"),
         (PROJECT + "preview = 'https://{nope}'", "{nope} is none of {branch}, {project}"),

@@ -47,7 +47,7 @@ def template() -> str:
     return "\n".join([HEADING, *_table(Config, ""), ""])
 
 
-def _table(section: type[Section], name: str) -> Iterator[str]:
+def _table(section: type[Section], name: str, *, is_there: bool = True) -> Iterator[str]:
     tables: list[tuple[str, FieldInfo]] = []
     for key, field in section.model_fields.items():
         # A list of tables fits on one line.
@@ -64,8 +64,9 @@ def _table(section: type[Section], name: str) -> Iterator[str]:
         yield ""
         yield f"# {(inner.__doc__ or '').splitlines()[0]}"
         # A table that may be left out has settings that it must not lack.
-        yield f"[{path}]" if isinstance(field.default, Section) else f"#[{path}]"
-        yield from _table(inner, path)
+        is_whole = is_there and isinstance(field.default, Section)
+        yield f"[{path}]" if is_whole else f"#[{path}]"
+        yield from _table(inner, path, is_there=is_whole)
 
 
 def _shown(field: FieldInfo) -> object:

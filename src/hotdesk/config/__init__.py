@@ -5,14 +5,14 @@ Nothing below ``wiring`` sees what is made here.
 
 from hotdesk.config.loading import Document, Loaded, load, names_file
 from hotdesk.config.mistakes import ConfigMistakes
+from hotdesk.config.project import ProjectConfig, ProjectLimits
 from hotdesk.config.secret import SecretRef
+from hotdesk.config.section import Section
 from hotdesk.config.sections import (
     Config,
     ConfinementConfig,
     MailConfig,
-    ProjectConfig,
     RelayConfig,
-    Section,
     settings,
 )
 
@@ -24,6 +24,7 @@ __all__ = [
     "Loaded",
     "MailConfig",
     "ProjectConfig",
+    "ProjectLimits",
     "RelayConfig",
     "SecretRef",
     "Section",

@@ -9,29 +9,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
 from hotdesk.config import values
+from hotdesk.config.project import ProjectConfig
 from hotdesk.config.secret import SecretRef
-from hotdesk.config.values import understood, wrong
+from hotdesk.config.section import Section
+from hotdesk.config.values import wrong
 from hotdesk.desks import InterruptPolicy
 from hotdesk.errors import Rejected
 from hotdesk.lifecycle import Limits
-from hotdesk.mail.sender import AllowedSenders
 from hotdesk.placement import PinnedDesk, PoolLimits
 from hotdesk.session import WorkerLimits
-from hotdesk.workspaces import Identity
 
 Key = tuple[str, ...]
 
 CHOSEN = "NAME"  # Stands in a key for a name that the user chooses.
 DAY = 86_400
 WEEK = 7 * DAY
-
-
-class Section(BaseModel, frozen=True, extra="forbid"):
-    """A table of the file."""
 
 
 class PinnedConfig(Section):
@@ -232,76 +228,18 @@ class MailConfig(Section):
     size_max_bytes: values.Whole = Field(
         25_000_000, ge=10_000, le=1_000_000_000, description="The largest mail that is taken."
     )
+    proof: Literal["dmarc", "relay", "none"] = Field(
+        "dmarc",
+        description="What proves a sender: DMARC, looked up here; the findings of a relay that "
+        "takes the mail first; or nothing, where nobody else can reach the port.",
+    )
+    relay_name: str = Field(
+        "",
+        description="The name under which that relay writes its findings (Authentication-Results).",
+        examples=["mx.example.org"],
+    )
     connections_max: values.Whole = Field(50, ge=1, le=10_000, description="Connections at once.")
     relay: RelayConfig | None = None
-
-
-class ProjectConfig(Section):
-    """One project: its repository, its agent, and who may write."""
-
-    repo: values.Repo = Field(
-        min_length=1,
-        description="The repository: a URL or a path, without a password.",
-        examples=["https://git.example.org/amelia.git"],
-    )
-    command: tuple[str, ...] = Field(
-        min_length=1,
-        description="The agent and its arguments; it reads the instruction from its input.",
-        examples=[["claude", "-p"]],
-    )
-    base: str = Field(
-        "", description="The branch that threads start from; empty for the repository's own."
-    )
-    token: values.Secret | None = Field(
-        None,
-        description="Where the access token of an https repository is.",
-        examples=["env:AMELIA_TOKEN"],
-    )
-    env: values.Variables = Field(
-        default_factory=dict,
-        description="What the agent's environment has beyond PATH, HOME and LANG.",
-        examples=[{"ANTHROPIC_API_KEY": "env:ANTHROPIC_API_KEY"}],
-    )
-    users: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict,
-        description="Whose mail is taken for which user: addresses or domains.",
-        examples=[{"scott": ["scott@example.org"]}],
-    )
-    interrupt: InterruptPolicy = Field(
-        InterruptPolicy.DESK, description="What a new job may interrupt: desk, thread or never."
-    )
-    preview: values.Preview | None = Field(
-        None,
-        description="A link for the answer, with {branch}, {project}, {user} or {thread} in it.",
-        examples=["https://{branch}.preview.example.org"],
-    )
-    author: values.Author = Field(
-        "Hotdesk <hotdesk@localhost>", description="Who makes the commits."
-    )
-
-    @model_validator(mode="after")
-    def _senders_are_readable(self) -> Self:
-        understood(AllowedSenders.parse)(self._rules())
-        return self
-
-    @property
-    def senders(self) -> AllowedSenders:
-        """The same for the mail intake."""
-        return AllowedSenders.parse(self._rules())
-
-    @property
-    def identity(self) -> Identity:
-        """The author, for git."""
-        match = values.AUTHOR.fullmatch(self.author)
-        assert match is not None, "checked when it was read"
-        return Identity(name=match["name"], email=match["email"])
-
-    def _rules(self) -> dict[str, list[str]]:
-        rules: dict[str, list[str]] = {}
-        for user, addresses in self.users.items():
-            for address in addresses:
-                rules.setdefault(address, []).append(user)
-        return rules
 
 
 class Config(Section):

@@ -1,5 +1,6 @@
 """What the engine needs of the outside: desks, records, a runner, a clock, processes, machines."""
 
+from hotdesk.ports.approvals import Approvals, Held
 from hotdesk.ports.archive import Archive
 from hotdesk.ports.backend import Backend
 from hotdesk.ports.clock import Clock
@@ -9,15 +10,19 @@ from hotdesk.ports.processes import Launcher, Process
 from hotdesk.ports.protection import Protection, Unprotected
 from hotdesk.ports.records import Answer, LogChunk, Records, ThreadView
 from hotdesk.ports.runner import Context, Interruption, Runner
+from hotdesk.ports.tallies import TALLY_STEP, Tallies
 
 __all__ = [
+    "TALLY_STEP",
     "Answer",
+    "Approvals",
     "Archive",
     "Backend",
     "Clock",
     "Context",
     "Courier",
     "Desks",
+    "Held",
     "Interruption",
     "Launcher",
     "LogChunk",
@@ -27,6 +32,7 @@ __all__ = [
     "Records",
     "Runner",
     "SweepReport",
+    "Tallies",
     "ThreadView",
     "Unprotected",
     "WorkerCard",

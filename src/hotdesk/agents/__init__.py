@@ -1,0 +1,1 @@
+"""Coding agents: how each is started, what its output says, and what came of a run."""
