@@ -179,11 +179,15 @@ class Result:
 
     ``text`` is the answer for the user. ``commit`` is the published commit and
     ``changes`` lines that say which files changed, where there is a repository.
+    ``notes`` are sentences of Hotdesk's own beside the answer: what it left out, and
+    why. ``cost_usd`` is what the agent says it cost.
     """
 
     text: str = ""
     commit: str = ""
     changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

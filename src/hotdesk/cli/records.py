@@ -31,6 +31,8 @@ def job_json(job: Job) -> dict[str, Json]:
         "text": job.result.text if job.result else "",
         "commit": job.result.commit if job.result else "",
         "changes": list(job.result.changes) if job.result else [],
+        "notes": list(job.result.notes) if job.result else [],
+        "cost_usd": job.result.cost_usd if job.result else None,
         "partial_commit": job.partial_commit,
         "error": job.error,
         "source": job.origin.source,

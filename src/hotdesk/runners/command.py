@@ -7,7 +7,7 @@ ended: nothing of what it leaves is run.
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -177,7 +177,7 @@ class CommandRunner:
             return result
         pushed = await workspace.push(confirm=context.confirm)
         changes = await workspace.changes()
-        return Result(text=result.text, commit=pushed, changes=changes.lines())
+        return replace(result, commit=pushed, changes=changes.lines())
 
     async def leave(self, claim: Claim) -> None:
         """Remove the folders that earlier generations of the desk left."""

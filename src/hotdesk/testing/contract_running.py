@@ -104,7 +104,13 @@ class RunningContract(Contract):
     ) -> None:
         await scene.submit(a_job("a"), a_job("b"))
         claim = await scene.claimed("w1")
-        result = Result(text="It is blue.", commit="c0ffee", changes=("M style.css", "A blue.png"))
+        result = Result(
+            text="It is blue.",
+            commit="c0ffee",
+            changes=("M style.css", "A blue.png"),
+            notes=("logo.tiff was not shown to the agent.",),
+            cost_usd=0.25,
+        )
 
         scene.clock.jump(timedelta(minutes=1))
         await scene.settle(await scene.handed(claim), Outcome.succeeded(result))

@@ -255,7 +255,8 @@ def _result_of(text: str | None) -> Result | None:
     if text is None:
         return None
     fields = json.loads(text)
-    return Result(**{**fields, "changes": tuple(fields["changes"])})
+    # JSON has lists where a value has tuples; what an older version wrote lacks some.
+    return Result(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
 def _origin_of(text: str) -> Origin:

@@ -44,7 +44,7 @@ def result_text(result: Result | None) -> str | None:
     """What is stored of a result."""
     if result is None:
         return None
-    return json.dumps({"text": result.text, "commit": result.commit, "changes": result.changes})
+    return json.dumps(asdict(result))
 
 
 def result_of(text: str | None) -> Result | None:
@@ -52,8 +52,8 @@ def result_of(text: str | None) -> Result | None:
     if text is None:
         return None
     fields = json.loads(text)
-    fields["changes"] = tuple(fields["changes"])
-    return Result(**fields)
+    # JSON has lists where a value has tuples; what an older version wrote lacks some.
+    return Result(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
 def instant(value: int | None) -> datetime | None:
