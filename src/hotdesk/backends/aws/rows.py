@@ -254,9 +254,12 @@ def worker_status(item: Item, active_job: str, *, is_owner: bool) -> WorkerStatu
 def _result_of(text: str | None) -> Result | None:
     if text is None:
         return None
-    fields = json.loads(text)
     # JSON has lists where a value has tuples; what an older version wrote lacks some.
-    return Result(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+    }
+    return Result(**fields)
 
 
 def _origin_of(text: str) -> Origin:

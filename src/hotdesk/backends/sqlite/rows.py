@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from hotdesk.backends.sqlite.file import Row, from_us
 from hotdesk.desks import (
@@ -51,9 +52,12 @@ def result_of(text: str | None) -> Result | None:
     """The inverse of ``result_text``."""
     if text is None:
         return None
-    fields = json.loads(text)
     # JSON has lists where a value has tuples; what an older version wrote lacks some.
-    return Result(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+    }
+    return Result(**fields)
 
 
 def instant(value: int | None) -> datetime | None:
