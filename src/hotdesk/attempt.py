@@ -1,12 +1,15 @@
-"""One attempt as its handler sees it: the interrupt, partial work, the log."""
+"""One attempt as its handler sees it: the interrupt, partial work, the log, the timeline."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 
 from hotdesk.desks import Delivery, Interrupt, Interrupted, Json, storable
 from hotdesk.errors import Unavailable
+from hotdesk.events import Event
 from hotdesk.ports import Backend, Clock
 
 LOG_BYTES_MAX = 10_000_000
@@ -68,6 +71,7 @@ class AttemptContext:
         self._confirm = confirm
         self._unwritten: list[str] = []
         self._unwritten_size = 0
+        self._unrecorded: list[Event] = []
         self._logged = 0
 
     @property
@@ -108,6 +112,13 @@ class AttemptContext:
         if self._unwritten_size >= FLUSH_AT:
             await self.flush()
 
+    async def record(self, event: Event) -> None:
+        """Add to the timeline of the job; written with the next piece of the log."""
+        claim, job = self._delivery.claim, self._delivery.job
+        own = replace(event, desk=job.desk.key, job_id=job.id, generation=claim.generation)
+        self._unrecorded.append(own)
+        self._on_log()
+
     async def confirm(self) -> None:
         """Prove, by renewing it, that the claim still holds.
 
@@ -117,7 +128,7 @@ class AttemptContext:
         await self._confirm()
 
     async def flush(self) -> None:
-        """Write what was logged so far."""
+        """Write what was logged and recorded so far."""
         text = "".join(self._unwritten)
         self._unwritten, self._unwritten_size = [], 0
         job = self._delivery.job
@@ -128,3 +139,8 @@ class AttemptContext:
             except Unavailable:
                 # A log line is not worth an attempt: work goes on without it.
                 return
+        events, self._unrecorded = self._unrecorded, []
+        if events:
+            # The same goes for what is only told.
+            with suppress(Unavailable):
+                await self._backend.record(events, now=self._clock.now())

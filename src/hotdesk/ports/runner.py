@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from hotdesk.desks import Claim, Delivery, Interrupt, Interrupted, Json, Result
+from hotdesk.events import Event
 
 
 class Context(Protocol):
@@ -35,6 +36,13 @@ class Context(Protocol):
 
     async def log(self, text: str) -> None:
         """Add to the job's log. Beyond the log's bound the text is dropped, with a note."""
+        ...
+
+    async def record(self, event: Event) -> None:
+        """Add to the timeline of the job; *event* is said to be of this job, whatever it says.
+
+        It is written beside the log, and like that it may be lost with the worker.
+        """
         ...
 
     async def confirm(self) -> None:
