@@ -19,6 +19,7 @@ from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Origin, Outcome, Result
 from hotdesk.errors import Rejected, Unavailable
+from hotdesk.mail.answer import Presentation
 from hotdesk.mail.outbox import AT_ONCE_MAX, GIVE_UP_AFTER, HOLD, Outbox
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.relay import Relay
@@ -116,7 +117,7 @@ def outbox(scene: Scene, relay: Relay, clock: Clock | None = None) -> Outbox:
         relay,
         domain=DOMAIN,
         key=KEY,
-        preview_of=lambda job: f"https://preview.example/{job.thread}",
+        presentation_of=lambda job: Presentation(preview=f"https://preview.example/{job.thread}"),
     )
 
 

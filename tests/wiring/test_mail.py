@@ -10,7 +10,7 @@ from hotdesk.desks import Desk, InterruptPolicy, Job, JobState
 from hotdesk.errors import ConfigError, Rejected
 from hotdesk.wiring import client_of, open_backend
 from hotdesk.wiring.agents import workspaces_of
-from hotdesk.wiring.answers import preview_of
+from hotdesk.wiring.answers import presentation_of
 from hotdesk.wiring.mail import mail_of, relay_of
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ def configured(preview: str | None = None, **relay: object) -> Config:
 async def test_the_link_of_an_answer_leads_to_its_branch(preview: str | None, link: str) -> None:
     config = configured(preview)
 
-    assert preview_of(config, workspaces_of(config), JOB) == link
+    assert presentation_of(config, workspaces_of(config), JOB).preview == link
 
 
 async def test_a_relay_gets_its_password_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import anyio
 from hotdesk.desks import Job
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.mail.address import desk_address, thread_address
+from hotdesk.mail.answer import Presentation
 from hotdesk.mail.characters import label
 from hotdesk.mail.reply import build_answer
 from hotdesk.ports import Answer, Clock, Courier, NotDelivered, Records
@@ -43,20 +44,20 @@ class Outbox:
         *,
         domain: str,
         key: bytes,
-        preview_of: Callable[[Job], str] = lambda _: "",
+        presentation_of: Callable[[Job], Presentation] = lambda _: Presentation(),
         look_every: timedelta = LOOK_AT_LEAST,
     ) -> None:
         """``domain`` and ``key`` make the addresses of desks and threads; see ``address.py``.
 
-        ``preview_of`` gives the link to see a job's result, or nothing. The outbox looks
-        when something was written, and ``look_every`` in any case.
+        ``presentation_of`` tells what the project of a job wants its answers to show. The
+        outbox looks when something was written, and ``look_every`` in any case.
         """
         self._records = records
         self._clock = clock
         self._courier = courier
         self._domain = domain
         self._key = key
-        self._preview_of = preview_of
+        self._presentation_of = presentation_of
         self._look_every = look_every
         self._taken: dict[str, str] = {}
 
@@ -129,7 +130,7 @@ class Outbox:
                     answer.job.desk, answer.job.thread, domain=self._domain, key=self._key
                 ),
                 message_id=message_id,
-                preview=self._preview_of(answer.job),
+                preview=self._presentation_of(answer.job).preview,
             )
             with anyio.fail_after(DELIVERY_SECONDS_MAX):
                 # Bounces come back to the desk, where they are noted and start nothing.

@@ -4,22 +4,17 @@ from hotdesk.config import Config, MailConfig
 from hotdesk.desks import Job
 from hotdesk.errors import ConfigError
 from hotdesk.mail.address import KEY_BYTES_MIN
+from hotdesk.mail.answer import Presentation
 from hotdesk.workspaces import Workspaces
 
 
-def preview_of(config: Config, workspaces: Workspaces, job: Job) -> str:
-    """The link to see what a job did; "" where its project has none."""
+def presentation_of(config: Config, workspaces: Workspaces, job: Job) -> Presentation:
+    """What the answer to a job shows as its project wants it."""
     project = config.projects.get(job.desk.project)
-    if project is None or project.preview is None:
-        return ""
-    # A label of a host name holds neither slashes nor dots.
-    branch = workspaces.branch(job.desk, job.thread)
-    return project.preview.format(
-        branch=branch.translate(str.maketrans("/._", "---")),
-        project=job.desk.project,
-        user=job.desk.user,
-        thread=job.thread,
-    )
+    if project is None:
+        return Presentation()
+    preview = "" if project.preview is None else _preview(project.preview, workspaces, job)
+    return Presentation(preview=preview, shows_cost=project.show_cost)
 
 
 def key_of(config: MailConfig) -> bytes:
@@ -34,3 +29,14 @@ def key_of(config: MailConfig) -> bytes:
             "mail.key", f"has fewer than {KEY_BYTES_MIN} bytes", "make one: openssl rand -hex 32"
         )
     return key
+
+
+def _preview(link: str, workspaces: Workspaces, job: Job) -> str:
+    # A label of a host name holds neither slashes nor dots.
+    branch = workspaces.branch(job.desk, job.thread)
+    return link.format(
+        branch=branch.translate(str.maketrans("/._", "---")),
+        project=job.desk.project,
+        user=job.desk.user,
+        thread=job.thread,
+    )

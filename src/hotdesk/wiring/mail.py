@@ -14,7 +14,7 @@ from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.outbox import Outbox
 from hotdesk.mail.relay import Relay
 from hotdesk.ports import Backend
-from hotdesk.wiring.answers import key_of, preview_of
+from hotdesk.wiring.answers import key_of, presentation_of
 from hotdesk.workspaces import Workspaces
 
 
@@ -78,7 +78,7 @@ def mail_of(
             relay,
             domain=config.mail.domain,
             key=key,
-            preview_of=lambda job: preview_of(config, workspaces, job),
+            presentation_of=lambda job: presentation_of(config, workspaces, job),
         )
     return Mail(intake=intake, outbox=outbox, files=files, config=config)
 

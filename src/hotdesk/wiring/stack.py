@@ -19,7 +19,7 @@ from hotdesk.errors import ConfigError
 from hotdesk.intakes.mailroom import Mailroom, MailStore
 from hotdesk.intakes.ses import SesIntake
 from hotdesk.mail.outbox import Outbox
-from hotdesk.wiring.answers import key_of, preview_of
+from hotdesk.wiring.answers import key_of, presentation_of
 from hotdesk.wiring.connection import client_of
 from hotdesk.wiring.settings import PLACE_VARIABLE, missing, object_at
 from hotdesk.workspaces import Workspaces
@@ -90,7 +90,7 @@ class Stack:
             self.courier,
             domain=self.config.mail.domain,
             key=key_of(self.config.mail),
-            preview_of=lambda job: preview_of(self.config, workspaces, job),
+            presentation_of=lambda job: presentation_of(self.config, workspaces, job),
         )
 
     def _mail(self) -> MailConfig:
