@@ -16,6 +16,9 @@ ALLOWED = {
     "jobs_queued": {
         "SCAN job USING INDEX job_unended": "the last rows of the index, up to the limit"
     },
+    "held_oldest": {
+        "SCAN held USING INDEX held_by_age": "the first rows of the index, up to the limit"
+    },
     "latest_desks": {"SCAN desk": "the last rows of the table, up to the limit"},
     "jobs_in_state": {"SCAN job": "for people, who seldom ask for a state that is rare"},
     "folded": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
@@ -61,6 +64,12 @@ MILLION = {
     ("log", "log"): "50000000 5 1",
     ("outbox", "outbox"): "1000000 1 1",
     ("outbox", "outbox_due"): "10 1",
+    ("held", None): "10000",
+    ("held", "sqlite_autoindex_held_1"): "10000 1",
+    ("held", "held_by_age"): "10000 1 1",
+    ("held", "held_by_desk"): "10000 10 1 1",
+    ("tally", "tally"): "1000000 300 1",
+    ("tally", "tally_by_age"): "1000000 2000",
     ("mail", None): "1000000",
     ("mail", "mail_by_age"): "1000000 1",
 }

@@ -1,14 +1,18 @@
 """The file is brought up to date once, as a whole, or refused and left as it is."""
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hotdesk.backends.sqlite import file
+from hotdesk.backends.sqlite import SqliteBackend, file
 from hotdesk.backends.sqlite.file import APPLICATION_ID, DatabaseFile
 from hotdesk.backends.sqlite.statements import migrations
+from hotdesk.desks import Delivery, Desk, NewJob, Outcome, Result
 from hotdesk.errors import StoreError
+from hotdesk.lifecycle import LEASE
+from hotdesk.ports import WorkerCard
 from hotdesk.testing import FakeClock
 
 from .conftest import Start, heard, tell
@@ -57,6 +61,30 @@ def existing(path: Path) -> Path:
     return path
 
 
+def made_at_schema(path: Path, number: int) -> None:
+    """Make a file as a Hotdesk did that knew *number* schemas."""
+    connection = sqlite3.connect(path)
+    connection.executescript("".join(migrations()[:number]))
+    connection.execute(f"PRAGMA user_version = {number}")
+    connection.commit()
+    connection.close()
+
+
+# What schema 1 has of a job that came to its end, and of one that waits behind it.
+OF_SCHEMA_1 = (
+    """INSERT INTO desk (key, generation, pending, last_place, free_since)
+    VALUES ('website#amelia', 3, 1, 2, 0)""",
+    """INSERT INTO job (id, desk, thread, instruction, interrupt, state, "order", place, attempt,
+        submitted_at, started_at, ended_at, worker, generation, result, outcomes, deliveries,
+        settled, origin)
+    VALUES ('done', 1, 't', 'make it blue', 'desk', 'succeeded', 1, 1, 1, 0, 1, 2, 'w', 3,
+        '{"text": "It is blue.", "commit": "", "changes": ["a.css"]}', 1, 1, 1, '')""",
+    """INSERT INTO job (id, desk, thread, instruction, interrupt, "order", place, submitted_at,
+        origin)
+    VALUES ('waits', 1, 't', 'make it red', 'desk', 2, 2, 3, '')""",
+)
+
+
 def test_a_missing_file_is_created_with_the_newest_schema_and_our_mark(path: Path) -> None:
     assert open_and_close(path) == KNOWN
 
@@ -80,6 +108,44 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_what_is_in_it(
         submitted_at, origin) VALUES ('a', 1, 't', 'i', 'never', 1, 1, 0, '')""",
     )
     assert rows(existing, "SELECT mood FROM job") == [("better",)]
+
+
+@pytest.mark.anyio
+async def test_a_file_of_schema_1_is_migrated_and_its_jobs_go_on(path: Path) -> None:
+    made_at_schema(path, 1)
+    change(path, *OF_SCHEMA_1)
+    clock = FakeClock()
+
+    store = SqliteBackend(path, clock)
+
+    assert (await store.job("done")).result == Result(text="It is blue.", changes=("a.css",))
+    await store.register(WorkerCard(id="w1", pid=1), now=clock.now())
+    claim = await store.claim("w1", wait=timedelta(0), lease=LEASE, now=clock.now())
+    assert claim is not None
+    assert claim.generation == 4
+    delivery = await store.next_job(claim, wait=timedelta(0), now=clock.now())
+    assert isinstance(delivery, Delivery)
+    assert delivery.job.id == "waits"
+    outcome = Outcome.succeeded(Result(text="It is red.", notes=("a note",), cost_usd=0.5))
+    await store.settle(delivery, outcome, and_next=False, now=clock.now())
+    assert (await store.job("waits")).result == outcome.result
+    new = NewJob(id="new", desk=Desk("website", "scott"), thread="t", instruction="i")
+    await store.hold(new, "a guest", now=clock.now())
+    assert [each.job for each in await store.held()] == [new]
+    await store.close()
+
+
+def test_a_hotdesk_that_knows_only_schema_1_refuses_a_migrated_file(
+    existing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = existing.read_bytes()
+    older = migrations()[:1]
+    monkeypatch.setattr(file, "migrations", lambda: older)
+
+    with pytest.raises(StoreError, match=r"newer Hotdesk \(schema 2, this one knows 1\)"):
+        open_and_close(existing)
+
+    assert existing.read_bytes() == before
 
 
 def test_a_migration_that_fails_changes_nothing(

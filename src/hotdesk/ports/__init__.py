@@ -10,9 +10,10 @@ from hotdesk.ports.processes import Launcher, Process
 from hotdesk.ports.protection import Protection, Unprotected
 from hotdesk.ports.records import Answer, LogChunk, Records, ThreadView
 from hotdesk.ports.runner import Context, Interruption, Runner
-from hotdesk.ports.tallies import TALLY_STEP, Tallies
+from hotdesk.ports.tallies import TALLY_KEPT, TALLY_STEP, Tallies, tally_step
 
 __all__ = [
+    "TALLY_KEPT",
     "TALLY_STEP",
     "Answer",
     "Approvals",
@@ -36,4 +37,5 @@ __all__ = [
     "ThreadView",
     "Unprotected",
     "WorkerCard",
+    "tally_step",
 ]

@@ -1,15 +1,17 @@
-"""A store that offers both: the verbs, and what people look at."""
+"""A store that offers all of it: the verbs, what people look at, what waits, what is counted."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from hotdesk.ports.approvals import Approvals
 from hotdesk.ports.desks import Desks
 from hotdesk.ports.records import Records
+from hotdesk.ports.tallies import Tallies
 
 
-class Backend(Desks, Records, Protocol):
-    """Both, on one store."""
+class Backend(Desks, Records, Approvals, Tallies, Protocol):
+    """All of them, on one store."""
 
     async def close(self) -> None:
         """Give back what this process holds of the store."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 TALLY_STEP = timedelta(minutes=5)
 """Counts are kept in steps of this length; a span begins with the step that it begins in."""
+
+TALLY_KEPT = timedelta(days=2)
+"""How long a step is kept at least. The longest span that is asked for is a day."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def tally_step(instant: datetime) -> int:
+    """The number of the step that *instant* is in, counted from 1970."""
+    return (instant - _EPOCH) // TALLY_STEP
 
 
 class Tallies(Protocol):

@@ -1,6 +1,7 @@
 """What every backend must do, in one class to inherit from."""
 
 from hotdesk.testing.contract_answers import AnswersContract
+from hotdesk.testing.contract_approvals import ApprovalsContract
 from hotdesk.testing.contract_cancelling import CancellingContract
 from hotdesk.testing.contract_claiming import ClaimingContract
 from hotdesk.testing.contract_events import EventsContract
@@ -12,6 +13,7 @@ from hotdesk.testing.contract_records import RecordsContract
 from hotdesk.testing.contract_running import RunningContract
 from hotdesk.testing.contract_submitting import SubmittingContract
 from hotdesk.testing.contract_sweeping import SweepingContract
+from hotdesk.testing.contract_tallies import TalliesContract
 
 
 class BackendContract(
@@ -26,9 +28,11 @@ class BackendContract(
     RecordsContract,
     EventsContract,
     AnswersContract,
+    ApprovalsContract,
+    TalliesContract,
     SweepingContract,
 ):
-    """Every promise of ``ports.Desks`` and ``ports.Records``.
+    """Every promise of ``ports.Backend``.
 
     A backend's tests inherit from it and give the fixture ``connect``::
 

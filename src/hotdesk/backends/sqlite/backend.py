@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hotdesk.backends.sqlite import asking, claiming, running, submitting, sweeping
+from hotdesk.backends.sqlite import approving, asking, claiming, running, submitting, sweeping
 from hotdesk.backends.sqlite.bell import Bell, SocketBell
-from hotdesk.backends.sqlite.file import DatabaseFile, Transaction, from_us
+from hotdesk.backends.sqlite.file import EPOCH, DatabaseFile, Transaction, from_us
 from hotdesk.backends.sqlite.records import SqliteRecords
 from hotdesk.backends.sqlite.submissions import Submissions
 from hotdesk.desks import (
@@ -25,14 +25,14 @@ from hotdesk.desks import (
 )
 from hotdesk.events import WorkerStarted, WorkerStopped
 from hotdesk.lifecycle import Limits
-from hotdesk.ports import Clock, SweepReport, WorkerCard
+from hotdesk.ports import Clock, Held, SweepReport, WorkerCard, tally_step
 
 # Batches of retention in one sweep: about a million rows a day at a sweep a minute.
 RETENTION_BATCHES = 4
 
 
 class SqliteBackend(SqliteRecords):
-    """``Desks`` and ``Records`` on one file that many processes share.
+    """A ``Backend`` on one file that many processes share.
 
     An object belongs to one event loop. Close it with ``close``.
     """
@@ -218,6 +218,32 @@ class SqliteBackend(SqliteRecords):
         """Reserve exactly these desks for pinned workers."""
         wanted = list(desks)
         await self._write(lambda tx: asking.pin(tx, wanted), now)
+
+    async def hold(self, job: NewJob, reason: str, *, now: datetime) -> None:
+        """Keep a job until it is approved or dropped."""
+        await self._write(lambda tx: approving.hold(tx, job, reason), now)
+
+    async def held(self, *, desk: Desk | None = None, limit: int = 100) -> list[Held]:
+        """What waits, oldest first."""
+        return self._file.read(lambda tx: approving.held(tx, desk, limit))
+
+    async def held_job(self, job_id: str) -> Held:
+        """One of them."""
+        return self._file.read(lambda tx: approving.held_job(tx, job_id))
+
+    async def drop_held(self, job_id: str) -> None:
+        """Forget it."""
+        await self._write(lambda tx: tx.run("drop_held", job=job_id), EPOCH)
+
+    async def count(self, name: str, amount: int, *, now: datetime) -> None:
+        """Add *amount* to the step of *now*."""
+        step = tally_step(now)
+        await self._write(lambda tx: tx.run("count", tally=name, step=step, amount=amount), now)
+
+    async def counted(self, name: str, *, since: datetime) -> int:
+        """What was added from the step of *since* on."""
+        step = tally_step(since)
+        return int(self._file.read(lambda tx: tx.row("counted", tally=name, since=step))["amount"])
 
     async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
         """Free what the dead left, wake who can help, remove what is old."""

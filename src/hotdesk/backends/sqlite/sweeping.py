@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+from hotdesk.backends.sqlite.approving import remove_held
 from hotdesk.backends.sqlite.asking import forget
 from hotdesk.backends.sqlite.claiming import expire_lapsed
 from hotdesk.backends.sqlite.file import Transaction, to_us
 from hotdesk.backends.sqlite.submitting import wake_one
 from hotdesk.events import RetentionApplied
 from hotdesk.lifecycle import Limits
+from hotdesk.ports import TALLY_KEPT, tally_step
 
 # Desks that are looked at, and rows that are removed, in one transaction.
 BATCH = 200
@@ -24,7 +26,7 @@ def free_lapsed(tx: Transaction, limits: Limits) -> tuple[int, int]:
 
 
 def remove_old(tx: Transaction, retention: timedelta) -> int:
-    """Remove one batch of what ended longer than *retention* ago; count the jobs.
+    """Remove one batch of what ended or was held longer than *retention* ago; count the jobs.
 
     Dead letters stay until a person has decided, interrupted jobs until their
     thread has succeeded.
@@ -35,6 +37,8 @@ def remove_old(tx: Transaction, retention: timedelta) -> int:
         forget(tx, row["seq"], row["id"])
     tx.run("delete_old_events", before=before, limit=10 * BATCH)
     tx.run("delete_old_mail", before=before, limit=BATCH)
+    tx.run("delete_old_tallies", before=tally_step(tx.now - TALLY_KEPT), limit=10 * BATCH)
+    remove_held(tx, before=tx.now - retention, limit=BATCH)
     if rows:
         tx.emit(RetentionApplied(jobs=len(rows)))
     return len(rows)

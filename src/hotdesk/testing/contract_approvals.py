@@ -1,0 +1,153 @@
+"""The contract of approvals: a job waits for a person's word, and nothing of it is a job yet."""
+# ruff: noqa: D102 - A test's name is its sentence.
+
+import pytest
+
+from hotdesk.desks import Desk, InterruptPolicy, NewJob, Origin
+from hotdesk.errors import NotFound
+from hotdesk.testing.scene import (
+    AMELIA,
+    MOMENT,
+    RETENTION,
+    SCOTT,
+    Contract,
+    Scene,
+    a_job,
+    a_mail,
+)
+
+LETTER = NewJob(
+    id="mail-1",
+    desk=AMELIA,
+    thread="header",
+    # Longer than an item or a row of any store, and more bytes than characters.
+    instruction="Mach die Überschrift 💙!\n\x1b[31m" + "lang " * 190_000,
+    interrupt=InterruptPolicy.THREAD,
+    origin=Origin(
+        source="mail",
+        sender="guest@example.com",
+        recipient="website+amelia@desk.example.org",
+        subject="Überschrift",
+        message_id="<1@example.com>",
+        references=("<0@example.com>",),
+        attachments=("/mail/attachments/1/logo.png",),
+        raw="/mail/mails/1.eml",
+    ),
+)
+
+
+async def hold(scene: Scene, job: NewJob, reason: str = "a guest") -> None:
+    """Hold *job* at the clock's present."""
+    await scene.backend.hold(job, reason, now=scene.clock.now())
+
+
+async def waiting(scene: Scene, *, desk: Desk | None = None, limit: int = 100) -> list[str]:
+    """The ids of what waits."""
+    return [each.job.id for each in await scene.backend.held(desk=desk, limit=limit)]
+
+
+class ApprovalsContract(Contract):
+    """What waits for approval."""
+
+    async def test_a_held_job_is_shown_as_it_was_given(self, scene: Scene, other: Scene) -> None:
+        await hold(scene, LETTER, "its sender is not proved: 'ä'")
+
+        [listed] = await other.backend.held()
+
+        assert listed.job == LETTER
+        assert listed.reason == "its sender is not proved: 'ä'"
+        assert listed.held_at == scene.clock.now()
+        assert await other.backend.held_job("mail-1") == listed
+
+    async def test_a_held_job_is_not_a_job_yet(self, scene: Scene) -> None:
+        await hold(scene, LETTER)
+
+        with pytest.raises(NotFound):
+            await scene.job("mail-1")
+        with pytest.raises(NotFound):
+            await scene.backend.desk(AMELIA)
+        assert await scene.claim("w1") is None
+        assert await scene.backend.thread_of_mail("<1@example.com>", AMELIA) is None
+        assert await scene.backend.threads() == []
+
+    async def test_what_waits_is_listed_oldest_first_and_by_desk(self, scene: Scene) -> None:
+        for name, desk in [("c", AMELIA), ("a", SCOTT), ("b", AMELIA)]:
+            await hold(scene, a_mail(name, desk))
+            scene.clock.jump(MOMENT)
+
+        assert await waiting(scene) == ["c", "a", "b"]
+        assert await waiting(scene, limit=2) == ["c", "a"]
+        assert await waiting(scene, desk=AMELIA) == ["c", "b"]
+        assert await waiting(scene, desk=AMELIA, limit=1) == ["c"]
+        assert await waiting(scene, desk=Desk("website", "nobody")) == []
+
+    async def test_holding_the_same_job_again_changes_nothing(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await hold(scene, LETTER)
+        before = await scene.backend.held()
+        scene.clock.jump(MOMENT)
+
+        await hold(other, LETTER, "another reason")
+
+        assert await scene.backend.held() == before
+
+    async def test_a_job_that_was_submitted_does_not_wait_any_more(self, scene: Scene) -> None:
+        await scene.submit(a_mail("a"))
+
+        await hold(scene, a_mail("a"))
+
+        assert await waiting(scene) == []
+
+    async def test_a_held_job_is_submitted_and_then_dropped(self, scene: Scene) -> None:
+        await hold(scene, LETTER)
+        held = await scene.backend.held_job("mail-1")
+
+        await scene.submit(held.job)
+        assert await waiting(scene) == ["mail-1"]
+        await scene.backend.drop_held("mail-1")
+
+        assert await waiting(scene) == []
+        delivery = await scene.handed(await scene.claimed("w1"), "mail-1")
+        assert delivery.job.instruction == LETTER.instruction
+        assert delivery.job.origin == LETTER.origin
+
+    async def test_a_dropped_job_is_gone_and_dropping_it_again_is_harmless(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        await hold(scene, LETTER)
+        await hold(scene, a_mail("b"))
+
+        await other.backend.drop_held("mail-1")
+        await scene.backend.drop_held("mail-1")
+        await scene.backend.drop_held("nothing")
+
+        assert await waiting(scene) == ["b"]
+        assert await waiting(scene, desk=AMELIA) == ["b"]
+        with pytest.raises(NotFound):
+            await scene.backend.held_job("mail-1")
+
+    async def test_a_dropped_job_can_wait_again(self, scene: Scene) -> None:
+        await hold(scene, LETTER)
+        await scene.backend.drop_held("mail-1")
+        scene.clock.jump(MOMENT)
+
+        await hold(scene, LETTER)
+
+        [listed] = await scene.backend.held()
+        assert (listed.job, listed.held_at) == (LETTER, scene.clock.now())
+
+    async def test_what_has_waited_for_longer_than_the_retention_is_dropped_and_told(
+        self, scene: Scene
+    ) -> None:
+        await hold(scene, a_mail("old"))
+        scene.clock.jump(MOMENT)
+        await hold(scene, a_job("young"))
+        scene.clock.jump(RETENTION)
+
+        await scene.sweep()
+
+        assert await waiting(scene) == ["young"]
+        [event] = await scene.backend.events()
+        assert (event.kind, event.job_id, event.desk) == ("MailDropped", "old", AMELIA.key)
+        assert event.details == {"sender": "a@example.org", "by": "retention"}
