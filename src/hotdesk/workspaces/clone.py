@@ -64,7 +64,7 @@ async def check_out(room: Room, mirror: Mirror, start: Start) -> None:
     await to_thread.run_sync(_remove_all, room, strangers)
     if start.owner_uid is not None:
         tracked = await mirror.entries("ls-files", "-z", at=place)
-        await to_thread.run_sync(_give, room.clone, tracked, start.owner_uid)
+        await to_thread.run_sync(give, room.clone, tracked, start.owner_uid)
         # The index remembers the times of change, which a new owner changes.
         await run("update-index", "-q", "--refresh", at=place, statuses=(0, 1), is_long=True)
     await to_thread.run_sync(_write_git_dir, room, mirror, start)
@@ -108,7 +108,7 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _give(root: Path, paths: Iterable[bytes], owner_uid: int) -> None:
+def give(root: Path, paths: Iterable[bytes], owner_uid: int) -> None:
     """Give the tracked files, and the folders above them, to the agent's user.
 
     Only what belongs to the worker is given away, and no file with a second name: an agent

@@ -136,6 +136,11 @@ class Mirror:
         )
         return read_log(said.output)
 
+    async def tree(self, commit: str) -> str:
+        """Return the tree of a commit."""
+        said = await self.git.run("rev-parse", "--verify", f"{commit}^{{tree}}", at=self.place)
+        return said.text
+
     async def is_ancestor(self, older: str, newer: str) -> bool:
         """Return whether *newer* contains *older*."""
         said = await self.git.run(
@@ -149,9 +154,8 @@ class Mirror:
         """Make a commit that changes nothing but says who comes next, and return its id."""
         who = by.line(now)
         text = message(f"Generation {stamp.generation} takes over", stamp)
-        tree = await self.git.run("rev-parse", f"{parent}^{{tree}}", at=self.place)
         return await self.write_commit(
-            tree.text, parent, b"author %b\ncommitter %b\n\n%b" % (who, who, text)
+            await self.tree(parent), parent, b"author %b\ncommitter %b\n\n%b" % (who, who, text)
         )
 
     async def write_commit(self, tree: str, parent: str, rest: bytes) -> str:

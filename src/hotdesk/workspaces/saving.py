@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ from hotdesk.workspaces.removal import opened, remove
 from hotdesk.workspaces.snapshot import Skipped, Snapshot
 
 _NESTING_MAX = 5
+_NOBODY = b"Hotdesk <hotdesk@localhost> 0 +0000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,20 @@ class Commit:
 
     id: str = ""
     skipped: tuple[Skipped, ...] = ()
+
+
+async def write_tree(room: Room, mirror: Mirror, *, parent: str) -> str:
+    """Return the tree that ``save`` would commit on top of *parent*; nothing refers to it yet.
+
+    Raises:
+        WorkspaceLost: The work tree is gone.
+        TooMuchToCommit: There is more than one commit may carry.
+        GitFailed: git could not do it.
+    """
+    # fast-import knows no trees without a commit. This one is dropped; made of nothing but
+    # the tree, it is the same one however often it is made.
+    commit = await _import(room, mirror, parent=parent, text=b"", author=_NOBODY, committer=_NOBODY)
+    return await mirror.tree(commit.id or parent)
 
 
 async def save(
@@ -55,9 +70,36 @@ async def save(
         TooMuchToCommit: There is more than one commit may carry.
         GitFailed: git could not do it.
     """
+    commit = await _import(
+        room,
+        mirror,
+        parent=parent,
+        text=text,
+        author=author.line(now),
+        committer=committer.line(now),
+    )
+    if not commit.id:
+        return commit
+    # The index follows, with the times of the files, so that the next job finds them unchanged.
+    place = Place(git_dir=mirror.path, work_tree=room.clone, index=room.index)
+    await mirror.git.run("read-tree", "-m", "-i", commit.id, at=place)
+    await mirror.git.run("update-index", "-q", "--refresh", at=place, statuses=(0, 1))
+    same = await mirror.git.run(
+        "diff-tree", "--quiet", parent, commit.id, at=mirror.place, statuses=(0, 1)
+    )
+    return commit if same.status else replace(commit, id="")
+
+
+async def _import(
+    room: Room, mirror: Mirror, *, parent: str, text: bytes, author: bytes, committer: bytes
+) -> Commit:
+    """Write the work tree as a commit that no ref holds; the index stays at *parent*.
+
+    The commit may be equal to *parent*; "" says that it certainly is.
+    """
     # The stream needs a ref; as it ends by unmaking it, there never is one.
     ref = f"refs/hotdesk/new/{secrets.token_hex(8)}".encode()
-    by = b"author %b\ncommitter %b\n" % (author.line(now), committer.line(now))
+    by = b"author %b\ncommitter %b\n" % (author, committer)
     head = b"commit %b\nmark :1\n%bdata %d\n%b\nfrom %b\n"
     foot = b"\nget-mark :1\nreset %b\nfrom %b\n\ndone\n" % (ref, b"0" * len(parent))
     place = Place(git_dir=mirror.path, work_tree=room.clone, index=room.index)
@@ -87,14 +129,7 @@ async def save(
             )
     except OSError as error:
         raise GitFailed("fast-import", None, f"it could not be prepared: {error}") from error
-    commit = said.text
-    # The index follows, with the times of the files, so that the next job finds them unchanged.
-    await mirror.git.run("read-tree", "-m", "-i", commit, at=place)
-    await mirror.git.run("update-index", "-q", "--refresh", at=place, statuses=(0, 1))
-    same = await mirror.git.run(
-        "diff-tree", "--quiet", parent, commit, at=mirror.place, statuses=(0, 1)
-    )
-    return Commit(id=commit if same.status else "", skipped=skipped)
+    return Commit(id=said.text, skipped=skipped)
 
 
 def _look(room: Room) -> None:

@@ -20,7 +20,7 @@ from hotdesk.workspaces.errors import GitFailed
 from hotdesk.workspaces.layout import Room, kept_ref
 from hotdesk.workspaces.mirror import Mirror
 from hotdesk.workspaces.publish import Confirm, Tip, publish
-from hotdesk.workspaces.saving import Commit, save
+from hotdesk.workspaces.saving import Commit, save, write_tree
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +98,17 @@ class Workspace:
         if commit.id:
             self.tip = self.tip.moved_to(commit.id)
         return commit
+
+    async def tree(self) -> str:
+        """Return the tree that ``commit`` would commit now. The agent must have ended.
+
+        Raises:
+            WorkspaceLost: The folder is gone.
+            TooMuchToCommit: There is more than one commit may carry.
+            GitFailed: git could not do it.
+        """
+        assert not self._is_behind, "the folder lacks what others pushed: open it again"
+        return await write_tree(self.room, self.mirror, parent=self.tip.head)
 
     async def push(self, *, confirm: Confirm) -> str:
         """Publish the commits; return the one that stands for the job at the origin.

@@ -18,6 +18,7 @@ from hotdesk.workspaces import fence, processes, removal
 from hotdesk.workspaces.clone import Start, check_out
 from hotdesk.workspaces.commits import Identity
 from hotdesk.workspaces.errors import GitFailed
+from hotdesk.workspaces.export import export
 from hotdesk.workspaces.git import Git
 from hotdesk.workspaces.layout import Layout, Room
 from hotdesk.workspaces.mirror import Mirror
@@ -152,6 +153,26 @@ class Workspaces:
         branch = self.branch(desk, thread)
         return await self._with_mirror(
             desk, lambda mirror: fence.find_published(mirror, desk, job_id, branch=branch)
+        )
+
+    async def tree(self, desk: Desk, commit: str) -> str:
+        """Return the tree of a commit of the desk's project."""
+        return await self._with_mirror(desk, lambda mirror: mirror.tree(commit))
+
+    async def export(
+        self, desk: Desk, tree: str, folder: Path, *, owner_uid: int | None = None
+    ) -> None:
+        """Write the files of *tree* into the new *folder*, and give it to *owner_uid*.
+
+        Nothing of git is in it, links are as the tree has them, and a submodule is an empty
+        folder. Nobody else may be able to write where the folder is made.
+
+        Raises:
+            TooMuchToCommit: The files are more than ``EXPORT_BYTES_MAX``.
+            GitFailed: git could not do it.
+        """
+        await self._with_mirror(
+            desk, lambda mirror: export(mirror, tree, folder, owner_uid=owner_uid)
         )
 
     async def end_processes(self, desk: Desk, generation: int) -> tuple[int, ...]:
