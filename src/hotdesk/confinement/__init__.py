@@ -1,6 +1,7 @@
 """Confinement: what an agent may see and use, and that nothing of it stays behind."""
 
 from hotdesk.confinement.gate import MISSING, OPEN, READY, entering
+from hotdesk.confinement.loopback import make_loopback
 from hotdesk.confinement.modes import (
     TOOLS_PATH,
     UID_DEFAULT,
@@ -11,7 +12,7 @@ from hotdesk.confinement.modes import (
     find_confinement,
 )
 from hotdesk.confinement.trees import Tree
-from hotdesk.confinement.walls import Limits, Walls
+from hotdesk.confinement.walls import Limits, Network, Walls
 
 __all__ = [
     "MISSING",
@@ -23,9 +24,11 @@ __all__ = [
     "Findings",
     "Limits",
     "Mode",
+    "Network",
     "Refusal",
     "Tree",
     "Walls",
     "entering",
     "find_confinement",
+    "make_loopback",
 ]

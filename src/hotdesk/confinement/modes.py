@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotdesk.confinement.gate import GATE, INIT, OPEN, READY, entering
-from hotdesk.confinement.walls import Walls
+from hotdesk.confinement.walls import Network, Walls
 from hotdesk.errors import ConfigError
 
 # Run by root, so never looked up where a project could have put something.
@@ -40,7 +40,8 @@ class Confinement:
 
     ``uid`` is the number (user and group) that programs run as when the worker is root,
     ``None`` when it is not. Each worker needs its own: it is what tells one worker's
-    processes from another's. No account has to exist for it.
+    processes from another's. No account has to exist for it. ``open_because`` says why the
+    network cannot be closed; it is empty where it can.
     """
 
     mode: Mode
@@ -49,6 +50,7 @@ class Confinement:
     setpriv: str = ""
     unshare: str = ""
     prlimit: str = ""
+    open_because: str = ""
 
     @property
     def hides_files(self) -> bool:
@@ -75,9 +77,14 @@ class Confinement:
         return bool(self.prlimit) and (self.has_namespace or self.uid is not None)
 
     @property
+    def closes_network(self) -> bool:
+        """Whether a program can be kept from the network, or let to its model only."""
+        return not self.open_because
+
+    @property
     def promises(self) -> dict[str, bool]:
         """Every promise by its name, for ``doctor``."""
-        names = ("hides_files", "has_namespace", "ends_whole_tree", "limits_processes")
+        names = "hides_files has_namespace ends_whole_tree limits_processes closes_network".split()
         return {name: getattr(self, name) for name in names}
 
     def command(self, argv: Sequence[str], walls: Walls) -> list[str]:
@@ -85,7 +92,11 @@ class Confinement:
 
         It must be started in a session of its own, with an environment of tools only,
         in the workspace, and as ``start_uid``.
+
+        Raises:
+            ConfigError: The walls close the network, and this mode cannot.
         """
+        self.check_network(walls.network)
         gate = [*self._limits(walls), SHELL, "-c", GATE, "gate", *argv]
         match self.mode:
             case Mode.BUBBLEWRAP:
@@ -94,6 +105,7 @@ class Confinement:
                 # Mapped to itself, a user may make the namespaces that root may make anyway.
                 user = [] if self.uid is not None else ["--user", "--map-current-user"]
                 namespaces = ["--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--ipc"]
+                namespaces += () if walls.network is Network.OPEN else ("--net",)
                 return [
                     *(self.setpriv, "--pdeathsig", "KILL", self.unshare, *user, *namespaces),
                     *(SHELL, "-c", INIT, "init", *self._dropped(), *gate),
@@ -101,6 +113,20 @@ class Confinement:
             case Mode.GROUPS:
                 tied = [self.setpriv, "--pdeathsig", "KILL", "--no-new-privs"]
                 return [*(tied if self.setpriv else ()), *gate]
+
+    def check_network(self, network: Network, key: str = "network") -> None:
+        """Refuse a network that this mode cannot give; *key* is the setting that asks for it.
+
+        Raises:
+            ConfigError: The message says why, and what to do.
+        """
+        if network is not Network.OPEN and not self.closes_network:
+            raise ConfigError(
+                key,
+                f"{network} is not possible with confinement by {self.mode}: {self.open_because}",
+                'set it to "open", or [confinement] mode to one that has closes_network in'
+                " hotdesk doctor",
+            )
 
     @property
     def start_uid(self) -> int | None:
@@ -111,6 +137,7 @@ class Confinement:
         return [
             *(self.bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
             *(() if self.uid is not None else ("--unshare-user",)),
+            *(() if walls.network is Network.OPEN else ("--unshare-net",)),
             *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
             *walls.mounts(),
             *("--chdir", str(walls.workspace)),
@@ -166,7 +193,7 @@ class Findings:
 
 @functools.cache
 def find_confinement(*, uid: int = UID_DEFAULT, tools_path: str = TOOLS_PATH) -> Findings:
-    """Try every mode with a program that does nothing; takes some 20 ms, then is remembered.
+    """Try every mode with a program that does nothing; takes some 40 ms, then is remembered.
 
     *uid* counts only when this process is root.
     """
@@ -181,15 +208,18 @@ def find_confinement(*, uid: int = UID_DEFAULT, tools_path: str = TOOLS_PATH) ->
         setpriv=tool("setpriv"),
         unshare=tool("unshare"),
         prlimit=tool("prlimit"),
+        open_because="it has no network of its own",
     )
     usable: list[Confinement] = []
     refused: list[Refusal] = []
     for mode in (Mode.BUBBLEWRAP, Mode.NAMESPACES):
-        confinement = replace(groups, mode=mode)
-        if reason := _why_not(confinement):
+        confinement = replace(groups, mode=mode, open_because="")
+        if reason := _why_not(confinement, Network.OPEN):
             refused.append(Refusal(mode=mode, reason=reason))
         else:
-            usable.append(confinement)
+            # Some containers allow every namespace but this one.
+            reason = _why_not(confinement, Network.NONE)
+            usable.append(replace(confinement, open_because=reason))
     return Findings(usable=(*usable, groups), refused=tuple(refused))
 
 
@@ -199,7 +229,7 @@ _NEEDED = {
 }
 
 
-def _why_not(confinement: Confinement) -> str:
+def _why_not(confinement: Confinement, network: Network) -> str:
     """Return why this confinement does not work, or nothing."""
     missing = [tool for tool in _NEEDED[confinement.mode] if not getattr(confinement, tool)]
     if missing:
@@ -208,7 +238,7 @@ def _why_not(confinement: Confinement) -> str:
     if confinement.has_namespace and not Path("/proc/thread-self/children").exists():
         return "the kernel does not list a process's children in /proc"
     with tempfile.TemporaryDirectory(prefix="hotdesk-trial-") as folder:
-        walls = Walls(workspace=Path(folder), home=Path(folder))
+        walls = Walls(workspace=Path(folder), home=Path(folder), network=network)
         try:
             trial = subprocess.run(
                 confinement.command(["true"], walls),

@@ -49,6 +49,12 @@ class Tree:
             _, self._program = self._only_child(first)
             self.pids = (self._process.pid, first)
 
+    @property
+    def program(self) -> int:
+        """A descriptor of the program; there is one in a namespace, once it was found."""
+        assert self._program is not None, "find_program found it"
+        return self._program
+
     def signal(self, number: signal.Signals) -> None:
         """Signal the program, and not what is around it. One that has ended stays so."""
         if self._program is None:

@@ -8,6 +8,7 @@ import os
 import resource
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 HOMES = (Path("/root"), Path("/home"))
@@ -19,6 +20,18 @@ RESOLVER = Path("/etc/resolv.conf")
 
 GIB = 1 << 30
 EMPTY_BYTES_MAX = 1 << 20  # An empty folder put over a hidden one holds mount points only.
+
+
+class Network(StrEnum):
+    """What a program can reach.
+
+    Where it is not ``open``, the program has a network of its own with nothing in it but a
+    loopback. With ``model-only`` a door in that loopback leads to the model's API.
+    """
+
+    OPEN = "open"
+    MODEL_ONLY = "model-only"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +65,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walls:
-    """The folders of one program.
+    """The folders of one program, and what else it may reach and use.
 
     ``workspace`` is its current folder and ``home`` its ``HOME``; both, and ``writable``,
     it may change. ``hidden`` is empty for it (/root, /home, /run and /tmp are so anyway)
@@ -65,6 +78,7 @@ class Walls:
     writable: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    network: Network = Network.OPEN
     limits: Limits = field(default_factory=Limits)
 
     def mounts(self) -> list[str]:

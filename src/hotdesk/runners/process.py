@@ -8,9 +8,10 @@ import array
 import fcntl
 import os
 import signal
+import socket
 import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import FileIO
@@ -24,11 +25,14 @@ from hotdesk.confinement import (
     READY,
     TOOLS_PATH,
     Confinement,
+    Network,
     Tree,
     Walls,
     entering,
+    make_loopback,
 )
 from hotdesk.errors import AttemptFailed
+from hotdesk.runners.model_proxy import MODEL_PORT, ModelAccess, serve_model
 
 PROGRAM_PATH = "/usr/local/bin:/usr/bin:/bin"
 SETUP_SECONDS_MAX = 30
@@ -45,7 +49,8 @@ class Program:
 
     The environment is made from nothing: ``HOME`` and ``PWD`` come from the walls, ``PATH``
     and ``LANG`` have defaults, and ``env`` is added. ``stdin`` is what it may read. Asked to
-    stop, it has ``grace`` after SIGINT and as much after SIGTERM.
+    stop, it has ``grace`` after SIGINT and as much after SIGTERM. ``model`` is what MODEL_URL
+    leads to; it needs the network ``model-only``.
     """
 
     argv: tuple[str, ...]
@@ -54,6 +59,10 @@ class Program:
     stdin: bytes = b""
     grace: timedelta = timedelta(seconds=10)
     output_bytes_max: int = OUTPUT_BYTES_MAX
+    model: ModelAccess | None = None
+
+    def __post_init__(self) -> None:
+        assert self.model is None or self.walls.network is Network.MODEL_ONLY, "no way to it"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -111,7 +120,12 @@ async def run_program(
     async with _started(program, confinement) as (tree, stdin, output):
         await on_start(tree.pids)
         try:
-            async with anyio.create_task_group() as tasks:
+            async with (
+                _door(program, confinement, tree) as door,
+                anyio.create_task_group() as tasks,
+            ):
+                if door is not None and program.model is not None:
+                    tasks.start_soon(serve_model, door, program.model)
                 tasks.start_soon(_write_all, stdin, OPEN + program.stdin)
                 tasks.start_soon(output.pass_on, on_output)
                 tasks.start_soon(stop_gently)
@@ -186,6 +200,20 @@ class _Output:
         self._left = held[0]
         self._waiting.cancel()
         await self._done.wait()
+
+
+@asynccontextmanager
+async def _door(
+    program: Program, confinement: Confinement, tree: Tree
+) -> AsyncIterator[socket.socket | None]:
+    """Make the program's loopback, if it has a network of its own, and the door to its model."""
+    if program.walls.network is Network.OPEN:
+        yield None
+        return
+    port = None if program.model is None else MODEL_PORT
+    door = await make_loopback(tree, confinement, door_port=port)
+    with door or nullcontext():
+        yield door
 
 
 @asynccontextmanager
