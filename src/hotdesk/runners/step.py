@@ -1,0 +1,119 @@
+"""One command after the agent: what it gets, and how it may end. Nothing is run here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from hotdesk.confinement import Network
+
+COMMAND_LENGTH_MAX = 200
+Kind = Literal["after", "publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command for ``/bin/sh``, the ``number``-th of ``count``.
+
+    ``secrets`` are values of ``env`` that nobody may read in its output.
+    """
+
+    kind: Kind
+    number: int
+    count: int
+    command: str
+    time: timedelta
+    network: Network
+    env: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def title(self) -> str:
+        """A line that says which one it is."""
+        return f"{self.kind} {self.number}/{self.count}: {shown(self.command)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """The commands of a project; the times are for each of them.
+
+    ``env`` is given to all of them, ``publish_env`` to those of ``publish``. ``network`` is
+    the agent's: ``after`` gets none unless that is open, and ``publish`` always has it.
+    """
+
+    after: tuple[str, ...] = ()
+    after_time: timedelta = timedelta(minutes=15)
+    publish: tuple[str, ...] = ()
+    publish_time: timedelta = timedelta(minutes=15)
+    publish_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    network: Network = Network.OPEN
+    fix_attempts: int = 0
+
+    @property
+    def steps_after(self) -> list[Step]:
+        """What must succeed on the work of the agent, with no more than the agent had."""
+        # The model is the agent's alone: without it nothing is left of "model-only".
+        network = Network.OPEN if self.network is Network.OPEN else Network.NONE
+        return [
+            Step(
+                kind="after",
+                number=number,
+                count=len(self.after),
+                command=command,
+                time=self.after_time,
+                network=network,
+                env=self.env,
+            )
+            for number, command in enumerate(self.after, start=1)
+        ]
+
+    @property
+    def steps_publish(self) -> list[Step]:
+        """What makes a finished job visible, with its secrets."""
+        return [
+            Step(
+                kind="publish",
+                number=number,
+                count=len(self.publish),
+                command=command,
+                time=self.publish_time,
+                network=Network.OPEN,
+                env={**self.env, **self.publish_env},
+                secrets=tuple(self.publish_env.values()),
+            )
+            for number, command in enumerate(self.publish, start=1)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """A command did not succeed; ``number`` is its place, from 1.
+
+    ``tail`` are its last lines, fit to be shown. ``exceeded`` is the time limit that ended it.
+    """
+
+    command: str
+    number: int
+    exit_code: int
+    tail: str
+    exceeded: timedelta | None = None
+
+    @property
+    def reason(self) -> str:
+        """What happened, in words for the user."""
+        how = f"failed (exit status {self.exit_code})"
+        if self.exceeded is not None:
+            how = f"was not finished within {self.exceeded.total_seconds():g} s"
+        return f"{shown(self.command)} {how}" + (f":\n{self.tail}" if self.tail else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepsStopped:
+    """An interrupt came, and the commands were not run to their end."""
+
+
+def shown(command: str) -> str:
+    """Return a command as one line of bounded length."""
+    line = " ".join(command.split())
+    return line if len(line) <= COMMAND_LENGTH_MAX else line[:COMMAND_LENGTH_MAX] + "…"
