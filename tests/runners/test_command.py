@@ -21,7 +21,8 @@ from hotdesk.confinement import find_confinement
 from hotdesk.desks import Origin as MailOrigin
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import WorkerCard
-from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
+from hotdesk.runners.agent import AgentWalls, plain_agent
+from hotdesk.runners.command import CommandRunner
 from hotdesk.session import WorkerLimits
 from hotdesk.worker import Worker
 from hotdesk.workspaces import Confirm, Origin, Repository, Workspaces
@@ -77,16 +78,19 @@ def serve(folder: Path, workspaces: Workspaces) -> Serve:
         path = folder / "hotdesk.db"
         backend = SqliteBackend(path, clock, limits=Limits(backoff=timedelta(0)))
         runner = CommandRunner(
-            {"amelia": Agent(argv=("sh", "-c", script), env={"COLOUR": "blue"})},
+            {"amelia": plain_agent(("sh", "-c", script), env={"COLOUR": "blue"})},
             workspaces,
             find_confinement().best,
             AgentWalls(
                 homes=folder / "homes",
+                steps=folder / "steps",
                 hidden=(path,),
                 grace=timedelta(seconds=2),
             ),
             clock,
             archive=FolderArchive(folder / "archive"),
+            records=backend,
+            tallies=backend,
         )
         worker = Worker(WorkerCard(id="w1", pid=os.getpid()), backend, runner, clock, limits)
         url = f"sqlite:///{path}"

@@ -72,7 +72,7 @@ async def test_another_worker_finds_what_an_agent_has_left(
     assert await first.pack(claim(1), "t1", home) == ""
 
     other = homes.new()
-    problem = await second.unpack(claim(2), "t1", other)
+    problem = (await second.unpack(claim(2), "t1", other)).problem
 
     found = other / FOLDER
     assert problem == ""
@@ -222,7 +222,7 @@ async def test_a_session_that_cannot_be_read_does_not_keep_the_agent_from_workin
     await archive.put("sessions/amelia/scott/t1/0000000000000000001.tar.gz", b"not gzip")
     home = homes.new()
 
-    problem = await worker(archive).unpack(claim(2), "t1", home)
+    problem = (await worker(archive).unpack(claim(2), "t1", home)).problem
 
     assert "begins without its session" in problem
     assert (home / FOLDER).is_dir()

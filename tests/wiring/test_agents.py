@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.confinement import UID_DEFAULT, find_confinement
 from hotdesk.errors import ConfigError
@@ -71,12 +73,16 @@ def test_two_workers_of_root_never_share_a_user_number(here: Path) -> None:
     assert numbers == (UID_DEFAULT, UID_DEFAULT + 1, UID_DEFAULT)
 
 
-def test_agents_do_not_see_the_database_nor_the_files_with_secrets(here: Path) -> None:
+@pytest.mark.anyio
+async def test_agents_do_not_see_the_database_nor_the_files_with_secrets(here: Path) -> None:
     (here / "token").write_text("hunter2")
     config = project(repo="https://example.org/a", token=f"file:{here / 'token'}")
 
-    with open_agents(config) as runner:
+    backend = SqliteBackend(here / "hotdesk.db", SystemClock())
+
+    with open_agents(config, backend) as runner:
         hidden = {str(path) for path in runner._walls.hidden}
+    await backend.close()
 
     names = "hotdesk-data hotdesk.db hotdesk.db-wal hotdesk.db-shm hotdesk.db-bell token".split()
     assert hidden == {str(here / name) for name in names}

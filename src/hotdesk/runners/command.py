@@ -1,57 +1,30 @@
-"""Attempts carried out by any program, in a git workspace and behind walls.
+"""Attempts carried out by an agent, in a git workspace and behind walls.
 
-The program reads the instruction on its input, works in the current folder, and says
-by its exit status what came of it. Committing and pushing are done here, after it has
-ended: nothing of what it leaves is run.
+The agent is asked, works in the current folder, and says what came of it. Committing and
+pushing are done here, after it has ended: nothing of what it leaves is run outside its walls.
 """
 
-import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from pathlib import Path
+from dataclasses import replace
 
-from anyio import to_thread
-
-from hotdesk.confinement import Confinement, Limits, Walls
-from hotdesk.desks import Claim, Delivery, Desk, Result
+from hotdesk.agents.prompt import Failure
+from hotdesk.confinement import Confinement
+from hotdesk.desks import Claim, Delivery, Desk, Job, Result
 from hotdesk.errors import AttemptFailed
-from hotdesk.ports import Archive, Clock, Context
+from hotdesk.ports import Archive, Clock, Context, Records, Tallies
+from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.attachments import fetch
+from hotdesk.runners.conversation import EARLIER_MAX, Conversation
+from hotdesk.runners.exchange import Exchange
 from hotdesk.runners.homes import Homes
-from hotdesk.runners.jobfile import JOB_FILE, RESULT_FILE, answer, description
-from hotdesk.runners.process import Program, ProgramEnd, run_program
-from hotdesk.runners.sessions import FOLDER, Sessions
-from hotdesk.workspaces import Identity, Workspace, Workspaces
-
-# Two of sysexits.h have a meaning; any other failure is worth another attempt.
-CANNOT = 65  # EX_DATAERR: this instruction cannot be carried out; asking again is useless.
-TRY_AGAIN = 75  # EX_TEMPFAIL: it may work later.
-TEXT_CHARACTERS_MAX = 4000
-REASON_LINES = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
-    """The program of one project. ``env`` is all that its environment has beyond the usual."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
-    author: Identity | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentWalls:
-    """What is the same for every agent: see ``confinement.Walls``.
-
-    ``homes`` is a folder for their private homes, one for each generation of a desk.
-    """
-
-    homes: Path
-    hidden: tuple[Path, ...] = ()
-    read_only: tuple[Path, ...] = ()
-    limits: Limits = field(default_factory=Limits)
-    grace: timedelta = timedelta(seconds=10)
+from hotdesk.runners.jobfile import description
+from hotdesk.runners.progress import Progress
+from hotdesk.runners.sessions import Sessions
+from hotdesk.runners.spending import Spending
+from hotdesk.runners.step import StepFailed, StepsStopped
+from hotdesk.runners.steps import Steps
+from hotdesk.runners.talk import Talk
+from hotdesk.workspaces import Workspace, Workspaces
 
 
 class CommandRunner:
@@ -68,8 +41,13 @@ class CommandRunner:
         clock: Clock,
         *,
         archive: Archive,
+        records: Records,
+        tallies: Tallies,
     ) -> None:
-        """*agents* by the name of their project; their sessions are kept in *archive*."""
+        """*agents* by the name of their project; their sessions are kept in *archive*.
+
+        What was said in a thread is read from *records*, what agents cost added to *tallies*.
+        """
         self._agents = agents
         self._workspaces = workspaces
         self._confinement = confinement
@@ -77,8 +55,12 @@ class CommandRunner:
         self._clock = clock
         self._homes = Homes(walls.homes, owner_uid=confinement.uid)
         self._archive = archive
+        self._records = records
         self._sessions = Sessions(archive, owner_uid=confinement.uid)
+        self._spending = Spending(tallies, clock)
+        self._steps = Steps(confinement, walls, workspaces, walls.steps)
         self._workspace: Workspace | None = None
+        self._progress = Progress()
 
     async def take_over(self, claim: Claim, thread: str) -> None:
         """End what the former owner left running, and fence the branch of *thread*.
@@ -102,37 +84,61 @@ class CommandRunner:
             AttemptFailed: The agent failed, or there is nothing to run it in or with.
         """
         self._workspace = None
-        job, generation = delivery.job, delivery.claim.generation
+        job = delivery.job
         agent = self._agent(job.desk)
+        self._progress = Progress.read(job.partial)
         if commit := await self._workspaces.published(job.desk, job.thread, job.id):
             await context.log("[published before; not run again]\n")
-            return Result(text="This was done before a worker was lost.", commit=commit)
+            return self._progress.result(commit=commit)
         workspace = await self._workspaces.open(
             job.desk,
             job.thread,
-            generation,
+            delivery.claim.generation,
             job_id=job.id,
             now=self._clock.now(),
             owner_uid=self._confinement.uid,
         )
         self._workspace = workspace
-        async with self._homes.open(job.desk, generation) as home:
+        async with self._homes.open(job.desk, delivery.claim.generation) as home:
             attachments = await fetch(
                 self._archive, job.origin.attachments, home, owner_uid=self._confinement.uid
             )
-            await _note(context, await self._sessions.unpack(delivery.claim, job.thread, home))
+            session = await self._sessions.unpack(
+                delivery.claim, job.thread, home, kept=agent.dialect.kept
+            )
+            if session.problem:
+                await context.log(f"[{session.problem}]\n")
             await self._homes.hand_over(home, description(delivery, context, attachments))
+            exchange = Exchange(
+                agent,
+                workspace,
+                home,
+                delivery,
+                context,
+                confinement=self._confinement,
+                walls=self._walls,
+                attachments=attachments,
+                spending=self._spending,
+            )
+            conversation = Conversation(agent.dialect, exchange.session)
+            await conversation.resume(session.note)
+            talk = Talk(
+                agent,
+                exchange,
+                conversation,
+                self._sessions,
+                earlier=self._earlier,
+                delivery=delivery,
+                context=context,
+                attachments=attachments,
+            )
             try:
-                end = await self._run(workspace, home, delivery, context, attachments)
+                text = await self._carry_out(agent, workspace, talk, delivery, context)
             finally:
-                problem = await self._sessions.pack(delivery.claim, job.thread, home)
-            await _note(context, problem)
-            text = await to_thread.run_sync(answer, home)
-        if end.was_stopped:
+                self._progress = self._progress.with_cost(exchange.cost_usd)
+        if text is None:
             return None
-        if end.exit_code != 0:
-            raise _failure(agent, end)
-        return Result(text=text or _last(end.tail))
+        return Result(text=text, cost_usd=self._progress.cost_usd)
 
     async def keep(self, delivery: Delivery, context: Context) -> None:
         """Commit and push what a stopped attempt has done, marked as partial.
@@ -145,6 +151,7 @@ class CommandRunner:
         if workspace is None:
             return
         job = delivery.job
+        await self._steps.discard(job.desk, delivery.claim.generation)
         agent = self._agent(job.desk)
         commit = await workspace.commit(
             f"Partial: {job.instruction}",
@@ -152,87 +159,87 @@ class CommandRunner:
             is_partial=True,
             author=agent.author,
         )
-        if commit.id:
-            await context.save_partial(
-                job.partial, commit=await workspace.push(confirm=context.confirm)
-            )
+        pushed = await workspace.push(confirm=context.confirm) if commit.id else ""
+        if pushed or self._progress.cost_usd is not None:
+            await context.save_partial(self._progress.json(), commit=pushed)
 
     async def publish(self, delivery: Delivery, result: Result, context: Context) -> Result:
-        """Commit what the agent has done, and push it to the thread's branch.
+        """Commit what the agent has done, push it to the thread's branch, and make it visible.
 
         Raises:
             ClaimLost: Another generation was on the branch; nothing was published.
-            AttemptFailed: It could not be published; the commits are kept.
+            AttemptFailed: It could not be published; the commits are kept. Or it was, and a
+                command of ``publish`` failed: only that is done again.
         """
         # What cannot be pushed is kept by the workspace; a partial commit would add nothing.
         workspace, self._workspace = self._workspace, None
-        if workspace is None:
-            return result
         job = delivery.job
         agent = self._agent(job.desk)
-        commit = await workspace.commit(job.instruction, now=self._clock.now(), author=agent.author)
-        for skipped in commit.skipped:
-            await context.log(f"[not committed: {skipped}]\n")
-        if not commit.id:
-            return result
-        pushed = await workspace.push(confirm=context.confirm)
-        changes = await workspace.changes()
-        return replace(result, commit=pushed, changes=changes.lines())
+        if workspace is not None:
+            result = await self._push(agent, workspace, delivery, result, context)
+        if result.commit:
+            await self._steps.publish(
+                agent.steps, result.commit, delivery, context, workspace=workspace
+            )
+        else:
+            await self._steps.discard(job.desk, delivery.claim.generation)
+        return result
 
     async def leave(self, claim: Claim) -> None:
         """Remove the folders that earlier generations of the desk left."""
         self._workspace = None
         await self._workspaces.remove_old(claim.desk, claim.generation)
         await self._homes.remove_older(claim.desk, claim.generation)
+        await self._steps.remove_older(claim.desk, claim.generation)
 
-    async def _run(
+    async def _carry_out(
         self,
+        agent: Agent,
         workspace: Workspace,
-        home: Path,
+        talk: Talk,
         delivery: Delivery,
         context: Context,
-        attachments: Sequence[str],
-    ) -> ProgramEnd:
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    ) -> str | None:
+        """Ask the agent, and let it mend what the commands after it refuse."""
+        text = await talk.task()
+        for fixes_left in range(agent.steps.fix_attempts, -1, -1):
+            if text is None:
+                return None
+            failed = await self._steps.after(agent.steps, workspace, delivery, context)
+            if failed is None:
+                return text
+            if isinstance(failed, StepsStopped):
+                return None
+            if not fixes_left:
+                raise AttemptFailed(failed.reason, is_retryable=False)
+            text = await talk.fix(_told(failed))
+        return text
 
-        async def note(pids: tuple[int, ...]) -> None:
-            for pid in pids:
-                await workspace.note_process(pid)
+    async def _push(
+        self,
+        agent: Agent,
+        workspace: Workspace,
+        delivery: Delivery,
+        result: Result,
+        context: Context,
+    ) -> Result:
+        job = delivery.job
+        commit = await workspace.commit(job.instruction, now=self._clock.now(), author=agent.author)
+        for skipped in commit.skipped:
+            await context.log(f"[not committed: {skipped}]\n")
+        if not commit.id:
+            # What a job that was interrupted has done is on the branch, and not visible yet.
+            has_partial = job.partial_commit or any(each.partial_commit for each in delivery.folded)
+            return replace(result, commit=workspace.tip.head) if has_partial else result
+        changes = await workspace.changes()
+        result = replace(result, changes=changes.lines())
+        # If this worker is lost behind the push, the next one answers with this.
+        self._progress = self._progress.with_result(result)
+        await context.save_partial(self._progress.json())
+        return replace(result, commit=await workspace.push(confirm=context.confirm))
 
-        async def log(chunk: bytes) -> None:
-            await context.log(decoder.decode(chunk))
-
-        agent = self._agent(delivery.job.desk)
-        program = Program(
-            argv=agent.argv,
-            walls=Walls(
-                workspace=workspace.path,
-                home=home,
-                read_only=(
-                    *self._walls.read_only,
-                    workspace.objects,
-                    # One that retention has removed must not keep the job from running.
-                    *(path for path in map(Path, attachments) if path.is_file()),
-                ),
-                hidden=self._walls.hidden,
-                limits=self._walls.limits,
-            ),
-            env={
-                **agent.env,
-                "HOTDESK_JOB_FILE": str(home / JOB_FILE),
-                "HOTDESK_RESULT_FILE": str(home / RESULT_FILE),
-                "HOTDESK_SESSION_DIR": str(home / FOLDER),
-            },
-            stdin=delivery.job.instruction.encode(),
-            grace=self._walls.grace,
-        )
-        return await run_program(
-            program,
-            self._confinement,
-            on_start=note,
-            on_output=log,
-            stop=context.interrupted.wait,
-        )
+    async def _earlier(self, job: Job) -> Sequence[Job]:
+        return await self._records.jobs(desk=job.desk, thread=job.thread, limit=EARLIER_MAX)
 
     def _agent(self, desk: Desk) -> Agent:
         try:
@@ -244,24 +251,9 @@ class CommandRunner:
             ) from None
 
 
-async def _note(context: Context, problem: str) -> None:
-    if problem:
-        await context.log(f"[{problem}]\n")
-
-
-def _failure(agent: Agent, end: ProgramEnd) -> AttemptFailed:
-    lines = end.tail.decode(errors="replace").strip().splitlines()
-    last = "\n".join(lines[-REASON_LINES:])[-TEXT_CHARACTERS_MAX:]
-    name = Path(agent.argv[0]).name
-    if end.exit_code == CANNOT:
-        return AttemptFailed(f"{name} cannot do this: {last}", is_retryable=False)
-    kind = "asks to be run again" if end.exit_code == TRY_AGAIN else "failed"
-    return AttemptFailed(f"{name} {kind} (exit status {end.exit_code}): {last}")
-
-
-def _last(tail: bytes) -> str:
-    """The end of the output, from the beginning of a line, as an answer."""
-    text = tail.decode(errors="replace").strip()
-    if len(text) <= TEXT_CHARACTERS_MAX:
-        return text
-    return text[-TEXT_CHARACTERS_MAX:].partition("\n")[2]
+def _told(failed: StepFailed) -> Failure:
+    """What failed, as the agent is told of it."""
+    end = f"exit status {failed.exit_code}"
+    if failed.exceeded is not None:
+        end = f"not finished within {failed.exceeded.total_seconds():g} s"
+    return Failure(command=failed.command, end=end, lines=failed.tail)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from hotdesk.desks import Delivery
+from hotdesk.desks import Delivery, Json
 from hotdesk.ports import Context
+from hotdesk.runners.progress import is_progress
 
 JOB_FILE = "job.json"
 RESULT_FILE = "result.txt"
@@ -30,12 +31,17 @@ def description(delivery: Delivery, context: Context, attachments: Sequence[str]
         "instruction": job.instruction,
         "source": job.origin.source,
         "attachments": list(attachments),
-        "folded": [asdict(each) for each in context.folded],
-        "partial": context.partial,
+        "folded": [{**asdict(each), "partial": _shown(each.partial)} for each in context.folded],
+        "partial": _shown(context.partial),
         "partial_commit": job.partial_commit,
     }
     # Partial work is any JSON, halves of surrogate pairs included, which no file holds.
     return json.dumps(told, ensure_ascii=False, indent=1).encode(errors="replace")
+
+
+def _shown(partial: Json) -> Json:
+    """Partial work, if it is not what the runner keeps there for itself."""
+    return None if is_progress(partial) else partial
 
 
 def answer(home: Path) -> str:

@@ -1,22 +1,37 @@
 """The projects of a configuration become agents, workspaces and the walls around them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from hotdesk.agents.dialect import AgentSettings, Dialect
+from hotdesk.agents.known import KNOWN
+from hotdesk.agents.plain import Plain
+from hotdesk.agents.prompt import Prompts
 from hotdesk.backends.address import database_path, files_of, is_stack
 from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.folder import FolderArchive
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config, ProjectConfig, SecretRef
 from hotdesk.config.environment import variables
-from hotdesk.confinement import UID_DEFAULT, Confinement, Findings, Mode, find_confinement
-from hotdesk.errors import ConfigError, Unavailable
-from hotdesk.ports import Archive
-from hotdesk.runners.command import Agent, AgentWalls, CommandRunner
+from hotdesk.confinement import (
+    UID_DEFAULT,
+    Confinement,
+    Findings,
+    Mode,
+    Network,
+    find_confinement,
+)
+from hotdesk.errors import ConfigError, Rejected, Unavailable
+from hotdesk.ports import Archive, Backend
+from hotdesk.runners.agent import Agent, AgentWalls
+from hotdesk.runners.command import CommandRunner
+from hotdesk.runners.model_proxy import ModelAccess
+from hotdesk.runners.step import StepPlan
 from hotdesk.wiring.extras import import_aws
 from hotdesk.wiring.lock import lock_file
 from hotdesk.workspaces import Git, Origin, Repository, Workspaces
@@ -54,24 +69,35 @@ def folder_archive(config: Config) -> FolderArchive:
 
 
 @contextmanager
-def open_agents(config: Config) -> Iterator[CommandRunner]:
+def open_agents(config: Config, backend: Backend) -> Iterator[CommandRunner]:
     """Make the runner of one worker; as root its programs run as a user of their own.
 
     Raises:
-        ConfigError: The confinement does not work here, or a secret is not there.
+        ConfigError: The confinement does not work here, a secret is not there, or a prompt
+            cannot be used.
     """
     confinement = confinement_of(config)
     walls = AgentWalls(
         homes=config.data_dir.absolute() / "homes",
+        steps=config.data_dir.absolute() / "steps",
         hidden=tuple(hidden_files(config)),
         read_only=tuple(path.absolute() for path in config.confinement.read_only),
         grace=config.worker.limits.grace / GRACE_SHARES,
     )
-    agents = {name: _agent(project) for name, project in config.projects.items()}
+    agents = {name: agent_of(name, project) for name, project in config.projects.items()}
     _make_data_dir(config)
     with own_uid(config, confinement) as own, open_archive(config) as archive:
         workspaces = workspaces_of(config, archive if is_stack(config.backend) else None)
-        yield CommandRunner(agents, workspaces, own, walls, SystemClock(), archive=archive)
+        yield CommandRunner(
+            agents,
+            workspaces,
+            own,
+            walls,
+            SystemClock(),
+            archive=archive,
+            records=backend,
+            tallies=backend,
+        )
 
 
 def confinement_of(config: Config, findings: Findings | None = None) -> Confinement:
@@ -131,15 +157,71 @@ def origin_of(project: ProjectConfig) -> Origin:
     return Origin.parse(parts._replace(netloc=f"{user or TOKEN_USER}:{secret}@{host}").geturl())
 
 
-def _agent(project: ProjectConfig) -> Agent:
-    return Agent(
-        argv=project.command,
-        env={
-            name: value.read() if isinstance(value, SecretRef) else value
-            for name, value in project.env.items()
-        },
-        author=project.identity,
+def agent_of(name: str, project: ProjectConfig) -> Agent:
+    """The agent of project *name*, with its secrets read.
+
+    Raises:
+        ConfigError: A secret is not there, a prompt cannot be used, or nobody says where the
+            model is that alone should be reached.
+    """
+    dialect = Plain(project.command[0]) if project.agent is None else KNOWN[project.agent]()
+    settings = AgentSettings(
+        program=project.command,
+        model=project.model,
+        turns_max=project.limits.turns,
+        budget_usd=project.limits.budget_usd,
+        key="" if project.key is None else project.key.read(),
+        base_url=project.base_url,
     )
+    network = Network(project.network)
+    env = _read(project.env)
+    return Agent(
+        dialect=dialect,
+        settings=settings,
+        prompts=prompts_of(name, project),
+        env=env,
+        author=project.identity,
+        network=network,
+        model=_model(name, dialect, settings) if network is Network.MODEL_ONLY else None,
+        time_max=project.limits.agent_time,
+        steps=StepPlan(
+            after=project.after,
+            after_time=timedelta(seconds=project.after_seconds),
+            publish=project.publish,
+            publish_time=timedelta(seconds=project.publish_seconds),
+            publish_env=_read(project.publish_env),
+            env=env,
+            network=network,
+            fix_attempts=project.fix_attempts,
+        ),
+    )
+
+
+def prompts_of(name: str, project: ProjectConfig) -> Prompts:
+    """The prompts of project *name*.
+
+    Raises:
+        ConfigError: One of the user's own cannot be used.
+    """
+    return Prompts.load(project.prompts_folder, key=f"projects.{name}.prompts")
+
+
+def _model(name: str, dialect: Dialect, settings: AgentSettings) -> ModelAccess:
+    key = f"projects.{name}.base_url"
+    url = settings.base_url or dialect.model_url
+    if not url:
+        raise ConfigError(key, "is needed for network = model-only", "say where the model is")
+    try:
+        return ModelAccess(url=url, key=settings.key)
+    except Rejected as error:
+        raise ConfigError(key, str(error)) from error
+
+
+def _read(variables: Mapping[str, str | SecretRef]) -> dict[str, str]:
+    return {
+        name: value.read() if isinstance(value, SecretRef) else value
+        for name, value in variables.items()
+    }
 
 
 def hidden_files(config: Config) -> Iterator[Path]:

@@ -42,8 +42,10 @@ EX_SOFTWARE = 70  # sysexits.h: an error in a program.
 
 
 @contextmanager
-def open_runner(config: Config) -> Iterator[Runner]:
+def open_runner(config: Config, backend: Backend) -> Iterator[Runner]:
     """Make what carries out attempts: a Python function, or the agents of the projects.
+
+    Agents are told what *backend* knows of their thread, and what they cost is counted there.
 
     Raises:
         ConfigError: There is neither, or it cannot be used here.
@@ -52,7 +54,7 @@ def open_runner(config: Config) -> Iterator[Runner]:
     if config.worker.handler is not None:
         yield FunctionRunner(load_handler(config.worker.handler))
     else:
-        with open_agents(config) as runner:
+        with open_agents(config, backend) as runner:
             yield runner
 
 
@@ -76,12 +78,13 @@ async def open_worker(
     limits = config.worker.limits
     if is_child:
         limits = replace(limits, idle_exit=None)
-    with open_runner(config) as runner:
-        backend = open_backend(config.backend, limits=config.limits.limits)
-        try:
-            card = WorkerCard(
-                id=worker_id or client_of(backend).new_id(), pid=os.getpid(), pinned=pinned
-            )
+    check_runner(config)
+    backend = open_backend(config.backend, limits=config.limits.limits)
+    try:
+        card = WorkerCard(
+            id=worker_id or client_of(backend).new_id(), pid=os.getpid(), pinned=pinned
+        )
+        with open_runner(config, backend) as runner:
             async with _protected(is_child=is_child, tell=tell) as protection:
                 worker = Worker(
                     card,
@@ -93,8 +96,8 @@ async def open_worker(
                     on_stuck=end_process,
                 )
                 yield worker, backend
-        finally:
-            await backend.close()
+    finally:
+        await backend.close()
 
 
 @asynccontextmanager

@@ -1,0 +1,74 @@
+"""What the runner keeps with a job from one attempt to the next: its answer and its cost.
+
+It is the job's partial work, as the store sees it. A worker that was lost between the push
+and the settling has left the answer there; nobody else reads or writes it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from hotdesk.desks import Json, Result
+
+KEY = "hotdesk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """``text``, ``changes`` and ``notes`` as in a ``Result``; empty before there is an answer."""
+
+    text: str = ""
+    changes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cost_usd: float | None = None
+
+    @classmethod
+    def read(cls, partial: Json) -> Self:
+        """Read it back; of what somebody else saved there is none."""
+        found = partial.get(KEY) if isinstance(partial, dict) else None
+        if not isinstance(found, dict):
+            return cls()
+        text, cost = found.get("text"), found.get("cost_usd")
+        return cls(
+            text=text if isinstance(text, str) else "",
+            changes=_texts(found.get("changes")),
+            notes=_texts(found.get("notes")),
+            cost_usd=float(cost) if isinstance(cost, int | float) else None,
+        )
+
+    def json(self) -> Json:
+        """As it is saved."""
+        return {
+            KEY: {
+                "text": self.text,
+                "changes": list(self.changes),
+                "notes": list(self.notes),
+                "cost_usd": self.cost_usd,
+            }
+        }
+
+    def with_cost(self, usd: float | None) -> Self:
+        """After another run; one that does not say what it cost changes nothing."""
+        return self if usd is None else replace(self, cost_usd=(self.cost_usd or 0.0) + usd)
+
+    def with_result(self, result: Result) -> Self:
+        """Once there is an answer."""
+        return replace(self, text=result.text, changes=result.changes, notes=result.notes)
+
+    def result(self, *, commit: str = "") -> Result:
+        """The result of a job that was published before."""
+        return Result(
+            text=self.text or "This was done before a worker was lost.",
+            commit=commit,
+            changes=self.changes,
+            notes=self.notes,
+            cost_usd=self.cost_usd,
+        )
+
+
+def is_progress(partial: Json) -> bool:
+    """Whether it is ours, so that no agent is shown it."""
+    return isinstance(partial, dict) and set(partial) == {KEY}
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -1,0 +1,41 @@
+"""What agents cost, counted for the project and for who asked."""
+
+import math
+
+from hotdesk.desks import Job
+from hotdesk.errors import Unavailable
+from hotdesk.ports import Clock, Tallies
+
+MICRO = 1_000_000
+USD_MAX = 100_000.0
+"""More than a run can cost: a program that says more is not believed."""
+
+
+def believed(usd: float | None) -> float | None:
+    """*usd*, if a run can have cost that."""
+    return usd if usd is not None and math.isfinite(usd) and 0 <= usd <= USD_MAX else None
+
+
+class Spending:
+    """Adds what runs cost to *tallies*, in millionths of a dollar."""
+
+    def __init__(self, tallies: Tallies, clock: Clock) -> None:
+        """*clock* says in which step of time."""
+        self._tallies = tallies
+        self._clock = clock
+
+    async def count(self, job: Job, usd: float) -> str:
+        """Add what a run for *job* cost; return what went wrong."""
+        amount = round(usd * MICRO)
+        if not amount:
+            return ""
+        names = [f"usd/{job.desk.project}"]
+        if job.origin.sender:
+            names.append(f"usd/{job.desk.project}/{job.origin.sender}")
+        try:
+            for name in names:
+                await self._tallies.count(name, amount, now=self._clock.now())
+        except Unavailable as error:
+            # It may have been counted: doing it again could shut out who has paid once.
+            return f"what this run cost may not have been counted: {error}"
+        return ""

@@ -1,0 +1,130 @@
+"""An attempt's talk with its agent: what it is asked, which conversation goes on, what it says.
+
+After each run the conversation is kept, before anything else is done: whatever follows, a
+worker that is lost loses no more of it than the run that it was at.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from anyio import to_thread
+
+from hotdesk.agents.dialect import ProblemKind, Turn
+from hotdesk.agents.prompt import Failure, Request
+from hotdesk.desks import Delivery
+from hotdesk.errors import AttemptFailed
+from hotdesk.ports import Context
+from hotdesk.runners.agent import Agent
+from hotdesk.runners.conversation import Conversation, Earlier, task_of
+from hotdesk.runners.exchange import Exchange, Run
+from hotdesk.runners.guidance import guidance
+from hotdesk.runners.jobfile import answer
+from hotdesk.runners.sessions import Sessions
+
+# A conversation that cannot be gone on with is begun anew, once.
+_LOST = frozenset({ProblemKind.BROKEN, ProblemKind.PROMPT})
+
+
+class Talk:
+    """Asks the agent of one attempt, in *home*, until there is nothing more to ask."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        exchange: Exchange,
+        conversation: Conversation,
+        sessions: Sessions,
+        *,
+        earlier: Earlier,
+        delivery: Delivery,
+        context: Context,
+        attachments: tuple[str, ...],
+    ) -> None:
+        """*earlier* gives what was said in the thread before."""
+        self._agent = agent
+        self._exchange = exchange
+        self._conversation = conversation
+        self._sessions = sessions
+        self._earlier = earlier
+        self._delivery = delivery
+        self._context = context
+        self._attachments = attachments
+
+    async def task(self) -> str | None:
+        """Ask for what the job asks; return the answer, ``None`` when it was interrupted.
+
+        Raises:
+            AttemptFailed: The agent failed, or used up its time.
+        """
+        return await self._ask(self._task)
+
+    async def fix(self, failure: Failure) -> str | None:
+        """Ask for what failed on its work to be mended; otherwise as ``task``."""
+
+        async def prompt() -> str:
+            job = self._delivery.job
+            is_known = await self._conversation.knows(job.id)
+            request = Request(job_id=job.id, text=job.instruction, is_known=is_known)
+            return self._agent.prompts.fix(request, failure)
+
+        return await self._ask(prompt)
+
+    async def _task(self) -> str:
+        if self._agent.is_plain:
+            return self._delivery.job.instruction
+        return self._agent.prompts.task(
+            await task_of(self._delivery, self._conversation, self._earlier, self._attachments)
+        )
+
+    async def _ask(self, prompt: Callable[[], Awaitable[str]]) -> str | None:
+        was_resumed = bool(self._conversation.session_id)
+        run = await self._run(await prompt())
+        if was_resumed and _is_lost(run):
+            await self._context.log("[the agent cannot go on with its conversation: a new one]\n")
+            self._conversation.forget()
+            run = await self._run(await prompt())
+        name = self._agent.dialect.name
+        if run.is_late:
+            assert self._agent.time_max is not None
+            raise AttemptFailed(
+                f"{name} was stopped after {self._agent.time_max.total_seconds():g} s, the most "
+                "that limits.agent_seconds allows; what it has done is kept: ask for less at once",
+                is_retryable=False,
+            )
+        if run.is_stopped:
+            return None
+        if problem := run.report.problem:
+            raise AttemptFailed(
+                problem.reason,
+                is_retryable=problem.is_retryable,
+                is_given_back=problem.is_given_back,
+            )
+        return await to_thread.run_sync(answer, self._exchange.home) or run.report.text
+
+    async def _run(self, prompt: str) -> Run:
+        claim, thread = self._delivery.claim, self._delivery.job.thread
+        workspace, home = self._exchange.workspace, self._exchange.home
+        dialect = self._agent.dialect
+        turn = Turn(
+            prompt=prompt,
+            workspace=workspace,
+            session=self._exchange.session,
+            session_id=self._conversation.session_id,
+            guidance=await to_thread.run_sync(guidance, workspace, dialect.guidance_files),
+        )
+        try:
+            return await self._exchange.run(turn)
+        finally:
+            self._conversation.go_on(self._exchange.session_id)
+            problem = await self._sessions.pack(
+                claim, thread, home, kept=dialect.kept, note=self._conversation.note
+            )
+            if problem:
+                await self._context.log(f"[{problem}]\n")
+
+
+def _is_lost(run: Run) -> bool:
+    """Whether the run came to nothing because of the conversation that it was to go on with."""
+    problem = run.report.problem
+    if run.is_stopped or problem is None or problem.kind not in _LOST:
+        return False
+    return problem.kind is ProblemKind.PROMPT or not run.has_begun
