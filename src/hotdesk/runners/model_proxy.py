@@ -7,6 +7,7 @@ hostile: everything it sends is bounded, and nothing of it is kept or logged.
 """
 
 import json
+import logging
 import re
 import socket
 import ssl
@@ -47,6 +48,7 @@ TIMEOUT = {
     "pool": CONNECT_SECONDS_MAX,
 }
 REASON_LENGTH_MAX = 300
+PORT_MAX = 65_535
 
 TARGET = re.compile(rb"/[!-~]*")
 # Of one connection only (RFC 9110, section 7.6.1), or made anew for the next one.
@@ -80,12 +82,16 @@ class ModelAccess:
         except httpx.InvalidURL as error:
             raise Rejected(f"the model's address cannot be read: {error}") from error
         is_plain = not (url.userinfo or url.query or url.fragment)
-        if url.scheme not in ("http", "https") or not url.host or not is_plain:
+        is_web = url.scheme in ("http", "https") and bool(url.host)
+        if not is_web or not is_plain or not 0 < (url.port or 443) <= PORT_MAX:
             raise Rejected("the model's address must be like https://api.example.org/path")
 
 
 async def serve_model(door: socket.socket, model: ModelAccess) -> None:
     """Pass on what comes in at *door*, which listens, until cancelled. Closes *door*."""
+    # They would log where a request goes, and at their lowest level the key as well.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     base = httpx.URL(model.url)
     # The certificates of the system, and not those of a library, decide whom we trust.
     is_https = base.scheme == "https"
