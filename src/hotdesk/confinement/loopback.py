@@ -48,6 +48,4 @@ async def make_loopback(
                 _, sockets, _, _ = socket.recv_fds(ours, 1, 1, socket.MSG_CMSG_CLOEXEC)
                 return socket.socket(fileno=sockets[0]) if sockets else None
     reason = said.decode(errors="replace").strip()[-REASON_LENGTH_MAX:]
-    raise AttemptFailed(
-        f"confinement by {confinement.mode} failed: no network of its own: {reason}"
-    )
+    raise AttemptFailed(f"confinement by {confinement.mode} cannot make its network: {reason}")
