@@ -26,7 +26,6 @@ class Letter:
     message_id: str
     answers: str
     job: str
-    text: str
 
 
 class MoodyRelay(Sink):
@@ -61,5 +60,4 @@ def _letter(mail: EmailMessage) -> Letter:
         message_id=str(mail["Message-ID"]).strip(),
         answers=str(mail["In-Reply-To"]).strip(),
         job=str(mail[OWN_HEADER]).strip(),
-        text=mail.get_content(),
     )

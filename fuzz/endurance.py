@@ -13,10 +13,12 @@ from time import process_time
 from hotdesk.mail.headers import Headers, words
 from hotdesk.mail.hypertext import html_to_text
 from hotdesk.mail.mailbox import sender_of
+from hotdesk.mail.markdown import html_of
 from hotdesk.mail.mime import split
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.quoted import new_text
 from hotdesk.mail.rejection import MailRejected
+from hotdesk.mail.reply import WORDS_BYTES_MAX
 
 SEPARATOR = b"\0"
 BYTES = 100_000
@@ -26,7 +28,7 @@ SECONDS_MAX = 1.0  # Of processor time; reading takes a fiftieth of it.
 
 
 def endurance(data: bytes) -> None:
-    """No reader of mail is busy for longer than its input explains."""
+    """Nothing that reads a mail, or writes one, is busy for longer than its input explains."""
     beginning, piece, end = (*data.split(SEPARATOR, 2), b"", b"")[:3]
     raw = repeated(beginning, piece, end, size=BYTES)
     field = repeated(beginning, piece, end, size=FIELD_BYTES).replace(b"\n", b" ")
@@ -35,6 +37,7 @@ def endurance(data: bytes) -> None:
     readers: list[Callable[[], object]] = [
         partial(new_text, text, is_reply=True),
         partial(html_to_text, text),
+        partial(html_of, text[: max(WORDS_BYTES_MAX)]),
         partial(split, raw),
         partial(
             parse_mail, b"From: a@b\nContent-Type: multipart/alternative; boundary=b\n\n" + raw

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses
 
+from fuzz.pages import read_page
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Origin, Result
 from hotdesk.errors import Rejected
 from hotdesk.mail.address import (
@@ -19,6 +20,7 @@ from hotdesk.mail.address import (
     thread_of_token,
     thread_token,
 )
+from hotdesk.mail.answer import Presentation
 from hotdesk.mail.characters import plain_text
 from hotdesk.mail.headers import MESSAGE_ID_LENGTH_MAX, Headers, words
 from hotdesk.mail.hypertext import html_to_text
@@ -35,7 +37,7 @@ from hotdesk.mail.parse import (
 )
 from hotdesk.mail.quoted import new_text
 from hotdesk.mail.rejection import MailRejected
-from hotdesk.mail.reply import build_answer
+from hotdesk.mail.reply import ANSWER_BYTES_MAX, build_answer
 from hotdesk.ports import Answer
 
 DOMAIN = "desk.example"
@@ -69,7 +71,7 @@ _HEADER_LINE = re.compile(rb"[A-Za-z-]+: [ -~]*|[ ][ -~]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FIELDS = (
     "From To Reply-To Subject Date Message-ID In-Reply-To References X-Hotdesk-Job Auto-Submitted "
-    "X-Auto-Response-Suppress Content-Type Content-Transfer-Encoding MIME-Version"
+    "X-Auto-Response-Suppress Content-Type MIME-Version"
 ).split()
 _MAY_BE_MISSING = {"In-Reply-To", "References"}
 
@@ -105,7 +107,7 @@ def answer(data: bytes) -> None:
             sender=sender, subject=subject, message_id=message_id, references=(message_id, text)
         ),
         instruction=instruction,
-        result=Result(text=text, commit=change, changes=(change, text)),
+        result=Result(text=text, commit=change, changes=(change, text), notes=(text, subject)),
         error=text,
     )
     mailbox = parse_address(sender)
@@ -227,18 +229,23 @@ def check_file_name(name: str) -> None:
 
 
 def answer_to(job: Job, state: JobState, *, preview: str = "") -> bytes:
-    """Build the answer that tells how *job* ended."""
+    """Build the answer that tells how *job* ended; one like it has taken a preempted one over."""
     return build_answer(
         Answer(job=replace(job, state=state), number=1, state=state, created_at=NOW, tries=0),
         address=ADDRESS,
         reply_to=thread_address(SCOTT, "t1", domain=DOMAIN, key=KEY),
         message_id=ANSWER_ID,
-        preview=preview,
+        presentation=Presentation(preview=preview, shows_cost=True),
+        successor=job,
     )
 
 
 def check_answer(raw: bytes, *, recipient: str) -> None:
-    """Hold an answer to its fields, once by its lines and once by the standard library."""
+    """Hold an answer to its fields, once by its lines and once by the standard library.
+
+    And its two parts to what they may hold, and to saying the same.
+    """
+    assert len(raw) <= ANSWER_BYTES_MAX
     head = raw.partition(b"\r\n\r\n")[0]
     for line in head.split(b"\r\n"):
         assert _HEADER_LINE.fullmatch(line), line
@@ -251,7 +258,11 @@ def check_answer(raw: bytes, *, recipient: str) -> None:
     assert [name for name in _FIELDS if name in names or name not in _MAY_BE_MISSING] == names
     assert [each.addr_spec for each in seen["To"].addresses] == [recipient]
     assert str(seen["Subject"]).isprintable()
-    assert not _CONTROLS.search(seen.get_content().replace("\r\n", "\n"))
+    text, html = [part.get_content() for part in seen.iter_parts()]
+    assert not _CONTROLS.search((text + html).replace("\r\n", "\n"))
+    page = read_page(html)
+    # Of what stands in its first line alone no Markdown is made.
+    assert " ".join(text.partition("\n")[0].split()) in page.text
     letter = parse_mail(raw, return_path=ADDRESS)
     assert letter.message_id == ANSWER_ID
     assert letter.sender.address == ADDRESS

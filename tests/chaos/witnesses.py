@@ -59,7 +59,6 @@ def a_letter(job: Job, *, number: int = 1) -> Letter:
         message_id=f"<answer.{job.id}.{number}@desk>",
         answers=job.origin.message_id,
         job=job.id,
-        text="Done.",
     )
 
 

@@ -1,73 +1,41 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Origin, Result
+from hotdesk.desks import JobState, Result
 from hotdesk.errors import Rejected
+from hotdesk.mail.answer import Presentation
 from hotdesk.mail.mime import split
 from hotdesk.mail.parse import parse_mail
-from hotdesk.mail.reply import build_answer
-from hotdesk.ports import Answer
+from tests.mail.answers import NOW, ORIGIN, an_answer, built, newer, parts
 
-NOW = datetime(2025, 3, 3, 10, 11, tzinfo=UTC)
-ORIGIN = Origin(
-    source="mail",
-    sender="anna@example.org",
-    subject="Header",
-    message_id="<m1@example.org>",
-    references=("<root@desk.example>", "<[abc]@x>"),
+# What headers, HTML and Markdown are made of comes often.
+texts = st.text(
+    st.characters() | st.sampled_from("\r\n\0:<>@&\"'=`[]()!*_|#-/\\ \u202e"), max_size=60
+) | st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        '<img src="http://x.example/t.gif" onerror="a()">',
+        '"><a href="javascript:a()">x</a>',
+        "[a](javascript:alert(1)) [b](data:text/html,x) [c](vbscript:x)",
+        "![a](http://x.example/t.gif) ![b][r]\n\n[r]: http://x.example 'x\" onload=\"y'",
+        "<style>@import url(//x.example)</style><!-- x -->",
+        "</style></title></div></body>",
+        "{{ 7 * 7 }}{% raw %}",
+        '```x" onload="y\n</code></pre><b>\n```',
+        "=?utf-8?q?=0d=0aBcc:_eve=40evil.example?=",
+        "|a|\n|:-:|\n|<b>|",
+        "--=_answer\nContent-Type: text/html\n\n<script>",
+        'https://x.example/"onmouseover="x',
+    ]
 )
-JOB = Job(
-    id="j1",
-    desk=Desk("amelia", "scott"),
-    thread="t1",
-    instruction="Make the header blue.\n\nAnd the footer.",
-    interrupt=InterruptPolicy.DESK,
-    state=JobState.SUCCEEDED,
-    order=1,
-    place=1,
-    send=1,
-    attempt=1,
-    preemptions=0,
-    given_back=0,
-    submitted_at=NOW,
-    result=Result(text="The header is blue.", commit="abc123", changes=("M site.css", "A x.png")),
-    origin=ORIGIN,
-)
-
-texts = st.text(st.characters() | st.sampled_from("\r\n\0:<>@"), max_size=60)
-
-
-def an_answer(state: JobState = JobState.SUCCEEDED, **changes: Any) -> Answer:  # noqa: ANN401 - any field of a job
-    job = replace(JOB, state=state, **changes)
-    return Answer(job=job, number=1, state=state, created_at=NOW, tries=0)
-
-
-def built(answer: Answer, preview: str = "") -> bytes:
-    mail = build_answer(
-        answer,
-        address="amelia+scott@desk.example",
-        reply_to="amelia+scott+thread-t1-x@desk.example",
-        message_id="<answer-1@desk.example>",
-        preview=preview,
-    )
-    return bytes(mail)
-
-
-def test_an_answer_says_what_changed_and_where_to_see_it() -> None:
-    letter = parse_mail(built(an_answer(), preview="https://preview.example/t1"))
-
-    assert letter.text == (
-        "The header is blue.\n\nChanged:\n  M site.css\n  A x.png\n\nCommit: abc123\n\n"
-        "Preview: https://preview.example/t1\n\nReply to this mail to go on.\n\n"
-        "> Make the header blue.\n> And the footer."
-    )
 
 
 def test_an_answer_stands_in_its_conversation_and_leads_back_to_the_thread() -> None:
@@ -90,23 +58,6 @@ def test_an_answer_is_never_answered_by_another_hotdesk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
-    [
-        (JobState.SUCCEEDED, "The header is blue."),
-        (JobState.FAILED, "This did not work:\n\nno colour named blu"),
-        (JobState.DEAD, "tried 3 times"),
-        (JobState.CANCELLED, "was cancelled"),
-        (JobState.PREEMPTED, "Your newer instruction took over; nothing is lost."),
-    ],
-)
-def test_each_end_of_a_job_has_its_words(state: JobState, says: str) -> None:
-    letter = parse_mail(built(an_answer(state, attempt=3, error="no colour named blu")))
-
-    assert says in letter.text
-    assert ("abc123" in letter.text) == (state is JobState.SUCCEEDED)
-
-
-@pytest.mark.parametrize(
     ("subject", "answered"),
     [
         ("Header", "Re: Header"),
@@ -125,26 +76,42 @@ def test_a_subject_is_answered_once_and_in_one_line(subject: str, answered: str)
     assert parse_mail(built(answer)).subject == answered
 
 
-@given(texts, texts, texts, texts, texts)
-def test_nothing_that_came_from_outside_adds_or_breaks_a_header(
-    subject: str, instruction: str, text: str, change: str, reference: str
+@given(
+    subject=texts,
+    instruction=texts,
+    text=texts,
+    change=texts,
+    reference=texts,
+    state=st.sampled_from([each for each in JobState if each.is_ended]),
+)
+def test_nothing_that_came_from_outside_adds_a_header_an_element_or_an_attribute(
+    *, subject: str, instruction: str, text: str, change: str, reference: str, state: JobState
 ) -> None:
     origin = replace(ORIGIN, subject=subject, references=(reference,), message_id=reference)
-    result = Result(text=text, commit=text, changes=(change,))
+    result = Result(text=text, commit=text, changes=(change, text), notes=(change,))
+    answer = an_answer(
+        state,
+        origin=origin,
+        instruction=instruction,
+        result=result,
+        error=text,
+        partial_commit=text,
+    )
 
-    raw = built(an_answer(origin=origin, instruction=instruction, result=result), preview=text)
+    raw = built(answer, Presentation(preview=text), successor=newer(instruction=text))
 
     head = raw.partition(b"\r\n\r\n")[0]
     names = [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"]
     assert sorted(set(names) - {b"In-Reply-To", b"References"}) == sorted(
         (
             b"From To Reply-To Subject Date Message-ID Auto-Submitted X-Auto-Response-Suppress "
-            b"X-Hotdesk-Job Content-Type Content-Transfer-Encoding MIME-Version"
+            b"X-Hotdesk-Job Content-Type MIME-Version"
         ).split()
     )
     assert len(names) == len(set(names))
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 998
+    parts(raw)  # It looks at every element and attribute of the page.
 
 
 def test_long_ids_are_neither_folded_nor_encoded_inside() -> None:
@@ -174,16 +141,6 @@ def test_an_id_that_only_we_know_is_not_quoted_to_others() -> None:
     assert "derived" not in " ".join(letter.references)
 
 
-def test_a_long_answer_is_cut_and_says_so() -> None:
-    result = Result(text="x" * 200_000, changes=("M a",) * 60)
-
-    text = parse_mail(built(an_answer(result=result))).text
-
-    assert "\n[...]" in text
-    assert "  and 10 more" in text
-    assert len(text) < 60_000
-
-
 @pytest.mark.parametrize(
     "sender", ["", "anna", '"a@b"@c', "anna@example.org\r\nBcc: x@y", "a@b, c@d"]
 )
@@ -194,3 +151,45 @@ def test_a_job_without_one_plain_sender_has_no_answer(sender: str) -> None:
 
 def test_the_same_answer_is_the_same_mail_each_time() -> None:
     assert built(an_answer()) == built(an_answer())
+
+
+def test_the_page_is_the_better_one_of_two_parts() -> None:
+    raw = built(an_answer())
+
+    assert re.findall(rb"Content-Type: (text/\w+)", raw) == [b"text/plain", b"text/html"]
+
+
+@pytest.mark.parametrize(
+    "letter", ["x", "&", '"', "語", "🙂", "=", "`a`", "*a* ", "a\n", "* a\n\n", "|"]
+)
+def test_an_answer_stays_below_what_mail_programs_show_however_much_there_is_to_say(
+    letter: str,
+) -> None:
+    much = letter * (10_000_000 // len(letter))
+    some = letter * 2_000
+    result = Result(text=much, commit=some, changes=(f"{some} +1 -1",) * 1000, notes=(some,) * 1000)
+    origin = replace(
+        ORIGIN, subject=some, references=tuple(f"<{n}{'x' * 900}@x>" for n in range(99))
+    )
+
+    done = built(
+        an_answer(result=result, origin=origin, instruction=much), Presentation(preview=some)
+    )
+    failed = built(an_answer(JobState.DEAD, error=much, origin=origin, instruction=much))
+
+    assert len(done) < 100_000
+    assert len(failed) < 100_000
+    assert letter.strip() in parts(done)[0]
+
+
+def test_nobody_waits_for_templates_before_there_is_an_answer() -> None:
+    program = (
+        "import sys, hotdesk.mail.outbox, hotdesk.wiring.mail, hotdesk.cli.main;"
+        "print(*{'jinja2', 'markdown_it'} & {*sys.modules})"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.split() == []

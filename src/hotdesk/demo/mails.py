@@ -80,6 +80,12 @@ async def send(mail: EmailMessage, port: int) -> Reply:
     return Reply(aiosmtplib.SMTPStatus.completed, text)
 
 
+def text_of(mail: EmailMessage) -> str:
+    """Return the plain text of a mail that may be a page as well."""
+    body = mail.get_body(("plain",))
+    return str(body.get_content()) if body else ""
+
+
 class Sink:
     """Takes and keeps every mail that it is given."""
 

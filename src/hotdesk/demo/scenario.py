@@ -20,7 +20,7 @@ from hotdesk.confinement import Confinement, find_confinement
 from hotdesk.demo import program
 from hotdesk.demo.audit import Findings, Summary
 from hotdesk.demo.deployment import DOMAIN, Deployment, DeploymentFailed, Settings
-from hotdesk.demo.mails import HOST, Person, Sink, send
+from hotdesk.demo.mails import HOST, Person, Sink, send, text_of
 from hotdesk.demo.site import PAGES, PROJECT, TITLE, Site
 from hotdesk.demo.telling import Teller
 from hotdesk.demo.trace import Mark, Trace
@@ -242,7 +242,7 @@ class Play:
             self._say("agent", mark.text, job=mark.job, desk=mark.desk)
 
     def _tell_answer(self, mail: EmailMessage) -> None:
-        text = "\n".join(mail.get_content().splitlines())
+        text = "\n".join(text_of(mail).splitlines())
         self._say("answer", text, to=str(mail["To"]))
 
     # --------------------------------------------------------------------- the result

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import anyio
 
-from hotdesk.desks import Job
+from hotdesk.desks import InterruptPolicy, Job, JobState
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.mail.address import desk_address, thread_address
 from hotdesk.mail.answer import Presentation
@@ -31,6 +31,8 @@ LOOK_AT_MOST = timedelta(milliseconds=200)
 DELIVERY_SECONDS_MAX = 120
 HOLD = timedelta(seconds=DELIVERY_SECONDS_MAX + 60)
 REASON_LENGTH_MAX = 300
+# A preempted job is not long gone when its answer is sent.
+LOOK_BACK_MAX = 20
 
 
 class Outbox:
@@ -102,12 +104,15 @@ class Outbox:
     async def _send(self, answer: Answer, unnoted: list[Unavailable]) -> None:
         message_id = self.message_id(answer)
         try:
+            successor = await self._successor(answer)
             now = self._clock.now()
             if not await self._records.hold_answer(answer, until=now + HOLD, now=now):
                 return
             # Remembered until it is noted, so that a store that cannot be written to does not
             # make us send the same mail again and again.
-            known_as = self._taken.get(message_id) or await self._deliver(answer, message_id)
+            known_as = self._taken.get(message_id) or await self._deliver(
+                answer, message_id, successor
+            )
             if known_as:
                 self._taken[message_id] = known_as
                 await self._records.answer_sent(answer, known_as, now=self._clock.now())
@@ -116,7 +121,28 @@ class Outbox:
             # Raised by the caller: here it would cancel what others are just sending.
             unnoted.append(error)
 
-    async def _deliver(self, answer: Answer, message_id: str) -> str:
+    async def _successor(self, answer: Answer) -> Job | None:
+        """Return the job that took a preempted one over, if it is among the newest of its desk.
+
+        It is the oldest newer one of the thread that folds what it finds (``lifecycle.folds``).
+        """
+        job = answer.job
+        if answer.state is not JobState.PREEMPTED:
+            return None
+        newest = await self._records.jobs(desk=job.desk, limit=LOOK_BACK_MAX)
+        if job.id not in (each.id for each in newest):
+            return None
+        newer = [
+            each
+            for each in newest
+            if each.thread == job.thread
+            and each.order > job.order
+            and each.interrupt is not InterruptPolicy.NEVER
+            and (each.started_at or each.state is not JobState.CANCELLED)
+        ]
+        return min(newer, key=lambda each: each.order, default=None)
+
+    async def _deliver(self, answer: Answer, message_id: str, successor: Job | None) -> str:
         """Give the answer to the courier and return the id it travels under.
 
         If the courier does not take it, that is noted, and there is no id.
@@ -130,7 +156,8 @@ class Outbox:
                     answer.job.desk, answer.job.thread, domain=self._domain, key=self._key
                 ),
                 message_id=message_id,
-                preview=self._presentation_of(answer.job).preview,
+                presentation=self._presentation_of(answer.job),
+                successor=successor,
             )
             with anyio.fail_after(DELIVERY_SECONDS_MAX):
                 # Bounces come back to the desk, where they are noted and start nothing.

@@ -1,6 +1,6 @@
 """The answer to a mail: what became of the instruction, and how to go on.
 
-It is built from the job alone, so that building it again gives the same mail. Its
+It is built from jobs alone, so that building it again gives the same mail. Its
 header fields are made of checked addresses, checked ids and text in one line; nothing
 that a user or an agent wrote can add a field. They are written here: the standard library
 decodes what looks like an encoded word in any field, and writes the line breaks that it
@@ -14,44 +14,46 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from hotdesk.desks import Job, JobState
+from hotdesk.desks import Job
 from hotdesk.errors import Rejected
-from hotdesk.mail.characters import label, plain_text, storable
+from hotdesk.mail.answer import Facts, Presentation, facts_of
+from hotdesk.mail.characters import label, storable
 from hotdesk.mail.headers import ENCODED_WORD_START, message_ids
 from hotdesk.mail.letter import DERIVED_ID_END, Letter
 from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.robots import OWN_HEADER
 from hotdesk.ports import Answer
 
-TEXT_LENGTH_MAX = 50_000
-ERROR_LENGTH_MAX = 2_000
-CHANGES_MAX = 50
-QUOTE_LINES_MAX = 5
-QUOTE_LINE_LENGTH_MAX = 100
+# Some mail programs show no more of a page than 102 kB.
+ANSWER_BYTES_MAX = 100_000
+# How much the agent may say: less if its Markdown, or the letters that it writes in, become
+# too much HTML. Without its words everything is in its bounds.
+WORDS_BYTES_MAX = (12_000, 4_000, 1_000, 0)
 SUBJECT_LENGTH_MAX = 200
 REFERENCES_MAX = 20
 
 _WORD_CHARACTERS_MAX = 10  # 40 bytes at most, and 56 of base64: RFC 2047 allows 75 in all.
 _FOLD = "\r\n "
+# Neither base64 nor quoted-printable, the two encodings of what it separates, can hold it.
+_BOUNDARY = "=_answer"
 _REPLY_MARKS = re.compile(r"(?:(?:re|aw|antw|sv|rif|odp)(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
-
-_HOW_TO_GO_ON = {
-    JobState.SUCCEEDED: "Reply to this mail to go on.",
-    JobState.FAILED: "Reply to this mail with a changed instruction to try again.",
-    JobState.DEAD: "It is kept. Reply to this mail to give a new instruction, or have an "
-    "operator retry job {job}.",
-    JobState.CANCELLED: "What was done until then is kept. Reply to this mail to go on.",
-    JobState.PREEMPTED: "It continues from what was done here, and you get its answer.",
-}
+_PLAIN = Presentation()
 
 
 def build_answer(
-    answer: Answer, *, address: str, reply_to: str, message_id: str, preview: str = ""
+    answer: Answer,
+    *,
+    address: str,
+    reply_to: str,
+    message_id: str,
+    presentation: Presentation = _PLAIN,
+    successor: Job | None = None,
 ) -> bytes:
     """Build the mail that tells the sender of a job how it ended.
 
     It goes from *address* to the sender that the job's mail named, with *reply_to*
-    leading back to the thread. *preview* is a link to see the result.
+    leading back to the thread. *successor* is the job that took a preempted one over, if it
+    is known.
 
     Raises:
         Rejected: The job has no sender that a mail can be sent to.
@@ -75,7 +77,13 @@ def build_answer(
         # The first one names the conversation, the last ones the place in it.
         behind = references[1:][1 - REFERENCES_MAX :]
         fields["References"] = _FOLD.join((references[0], *behind))
-    return _written(fields | {OWN_HEADER: answer.job.id}, _text(answer, preview))
+    fields |= {OWN_HEADER: answer.job.id}
+    for words_bytes_max in WORDS_BYTES_MAX:
+        facts = facts_of(answer, presentation, successor=successor, words_bytes_max=words_bytes_max)
+        mail = _written(fields, _alternatives(facts))
+        if len(mail) <= ANSWER_BYTES_MAX:
+            return mail
+    raise AssertionError(f"the answer to job {answer.job.id} knows no bounds")
 
 
 def build_refusal(
@@ -100,13 +108,34 @@ def build_refusal(
         for address, reason in refused.items()
     ]
     text = "\n\n".join(["Your mail was not taken.", *lines])
-    return _written({name: value for name, value in fields.items() if value}, storable(f"{text}\n"))
+    body = _part(storable(f"{text}\n"), "plain")
+    return _written({name: value for name, value in fields.items() if value}, body)
 
 
-def _written(fields: Mapping[str, str], text: str) -> bytes:
+def _alternatives(facts: Facts) -> EmailMessage:
+    # Templates and Markdown take longer to import than all the rest of what sends mail.
+    from hotdesk.mail.answer_page import page_of  # noqa: PLC0415 - see above
+
+    page = page_of(facts)
     body = EmailMessage(policy=SMTP)
-    body.set_content(text, cte="quoted-printable")
+    body.make_alternative(boundary=_BOUNDARY)
+    body.attach(_part(page.text, "plain"))
+    body.attach(_part(page.html, "html"))  # The last one is the best one (RFC 2046, 5.1.4).
+    return body
+
+
+def _part(text: str, subtype: str) -> EmailMessage:
+    """Return *text* in the encoding that makes less of it."""
+    parts = [EmailMessage(policy=SMTP), EmailMessage(policy=SMTP)]
+    for part, encoding in zip(parts, ("quoted-printable", "base64"), strict=True):
+        part.set_content(text, subtype=subtype, cte=encoding)
+        del part["MIME-Version"]
+    return min(parts, key=lambda part: len(bytes(part)))
+
+
+def _written(fields: Mapping[str, str], body: EmailMessage) -> bytes:
     automatic = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
+    body["MIME-Version"] = "1.0"
     written = (_field(name, value) for name, value in {**fields, **automatic}.items())
     return b"".join(written) + bytes(body)
 
@@ -140,53 +169,3 @@ def _ids(*texts: str) -> tuple[str, ...]:
 def _subject(subject: str) -> str:
     shown = label(storable(subject), length_max=SUBJECT_LENGTH_MAX)
     return _encoded(f"Re: {_REPLY_MARKS.sub('', shown, count=1) or 'your instruction'}")
-
-
-def _text(answer: Answer, preview: str) -> str:
-    paragraphs = [_what_happened(answer), *_what_changed(answer.job, answer.state)]
-    if preview and answer.state is JobState.SUCCEEDED:
-        paragraphs.append(f"Preview: {label(preview, length_max=TEXT_LENGTH_MAX)}")
-    paragraphs.append(_HOW_TO_GO_ON[answer.state].format(job=answer.job.id))
-    paragraphs.append(_quote(answer.job.instruction))
-    return storable("\n\n".join(filter(None, paragraphs)) + "\n")
-
-
-def _what_happened(answer: Answer) -> str:
-    job = answer.job
-    error = _cut(job.error, ERROR_LENGTH_MAX) or "no reason was given"
-    match answer.state:
-        case JobState.SUCCEEDED:
-            return _cut(job.result.text if job.result else "", TEXT_LENGTH_MAX) or "Done."
-        case JobState.FAILED:
-            return f"This did not work:\n\n{error}"
-        case JobState.DEAD:
-            return f"This was tried {job.attempt} times and did not work:\n\n{error}"
-        case JobState.CANCELLED:
-            return "This instruction was cancelled."
-        case JobState.PREEMPTED:
-            return "Your newer instruction took over; nothing is lost."
-    raise AssertionError(f"job {job.id} has not ended")
-
-
-def _what_changed(job: Job, state: JobState) -> list[str]:
-    if state is not JobState.SUCCEEDED or job.result is None:
-        return []
-    changes = [label(change, length_max=200) for change in job.result.changes]
-    more = len(changes) - CHANGES_MAX
-    lines = [f"  {change}" for change in changes[:CHANGES_MAX]]
-    if more > 0:
-        lines.append(f"  and {more} more")
-    listed = ["\n".join(["Changed:", *lines])] if lines else []
-    commit = [f"Commit: {label(job.result.commit, length_max=100)}"] if job.result.commit else []
-    return listed + commit
-
-
-def _quote(instruction: str) -> str:
-    lines = [line for line in plain_text(instruction).split("\n") if line.strip()]
-    shown = [f"> {label(line, length_max=QUOTE_LINE_LENGTH_MAX)}" for line in lines]
-    return "\n".join(shown[:QUOTE_LINES_MAX] + ["> ..."] * (len(shown) > QUOTE_LINES_MAX))
-
-
-def _cut(text: str, length_max: int) -> str:
-    text = plain_text(text).strip()
-    return text if len(text) <= length_max else f"{text[:length_max].rstrip()}\n[...]"
