@@ -75,6 +75,10 @@ WEIGHTS = {
     "deregister": 1,
     "pin": 1,
     "sweep": 3,
+    "hold": 3,
+    "approve": 1,
+    "drop_held": 1,
+    "count": 2,
     "hold_answer": 2,
     "answer_sent": 2,
     "answer_failed": 2,
@@ -96,6 +100,7 @@ class Commands:
         self._pair = pair
         self._clock = clock
         self._jobs: list[NewJob] = []
+        self._held: list[NewJob] = []
         self._workers: set[str] = set()
         self._claims: list[tuple[Claim, Claim]] = []
         self._deliveries: list[tuple[Delivery, Delivery]] = []
@@ -366,6 +371,35 @@ class Commands:
         await self._ask(
             "sweep", retention, lambda store, _: store.sweep(retention=retention, now=self._now)
         )
+
+    async def _hold(self) -> None:
+        job = self._new_job()
+        if self._jobs and self._random.random() < 0.3:
+            # A mail that is delivered again; it may have been submitted meanwhile.
+            job = self._random.choice([*self._jobs[-4:], *(self._held or [job])])
+        self._held.append(job)
+        await self._ask("hold", job.id, lambda store, _: store.hold(job, "why", now=self._now))
+
+    async def _approve(self) -> None:
+        if self._held:
+            job = self._random.choice(self._held[-4:])
+            self._jobs.append(job)
+            await self._ask("approve", job.id, lambda store, _: store.submit([job], now=self._now))
+
+    async def _drop_held(self) -> None:
+        job_id = self._random.choice([*self._held[-4:], self._new_job()]).id
+        await self._ask("drop_held", job_id, lambda store, _: store.drop_held(job_id))
+
+    async def _count(self) -> None:
+        name = self._random.choice(["jobs/website", "usd/website", "jobs/website/a@example.org"])
+        amount = self._random.choice([1, 7, 1_000_000])
+        since = self._now - self._random.choice([timedelta(hours=1), timedelta(days=1)])
+
+        async def count(store: Backend) -> int:
+            await store.count(name, amount, now=self._now)
+            return await store.counted(name, since=since)
+
+        await self._ask("count", (name, amount), lambda store, _: count(store))
 
     async def _hold_answer(self) -> None:
         if answer := await self._any_answer():

@@ -79,7 +79,14 @@ class Faults:
         number = self._tries_of_target(request)
         if not number:
             return None
-        return self._strike(number, partial(client._endpoint.http_session.send, request), request)
+
+        def deliver() -> object:
+            # What is sent is a stream: whoever sends it once more has to find its beginning.
+            answered = client._endpoint.http_session.send(request)
+            request.reset_stream()
+            return answered
+
+        return self._strike(number, deliver, request)
 
     def _tries_of_target(self, request: AWSPreparedRequest) -> int:
         """How often the call that is to be struck has been tried, if this is a try of it."""

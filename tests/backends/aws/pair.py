@@ -83,10 +83,12 @@ class Pair:
             "jobs": lambda store: store.jobs(limit=1000),
             "threads": lambda store: store.threads(limit=1000),
             "workers": lambda store: store.workers(),
+            "held": lambda store: store.held(limit=1000),
             "answers": lambda store: store.due_answers(limit=1000, now=now),
         }
         for desk in desks:
             looks[f"queue of {desk}"] = partial(_queue, desk)
+            looks[f"held of {desk}"] = partial(_held, desk)
             for thread in threads:
                 looks[f"interrupted in {desk} {thread}"] = partial(_interrupted, desk, thread)
         for name, look in looks.items():
@@ -131,6 +133,10 @@ async def _desks(store: Backend, *, waiting: bool) -> object:
 
 def _queue(desk: Desk, store: Backend) -> Awaitable[object]:
     return store.queue(desk, limit=1000)
+
+
+def _held(desk: Desk, store: Backend) -> Awaitable[object]:
+    return store.held(desk=desk, limit=1000)
 
 
 def _interrupted(desk: Desk, thread: str, store: Backend) -> Awaitable[object]:

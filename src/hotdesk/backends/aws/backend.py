@@ -7,9 +7,11 @@ from functools import partial
 from typing import Self, TypeVar
 
 from hotdesk.backends.aws import (
+    approving,
     asking,
     carrying,
     claiming,
+    counting,
     registering,
     running,
     submitting,
@@ -41,13 +43,13 @@ from hotdesk.desks import (
 )
 from hotdesk.errors import ClaimLost, Unavailable
 from hotdesk.lifecycle import Limits
-from hotdesk.ports import Clock, SweepReport, WorkerCard
+from hotdesk.ports import Clock, Held, SweepReport, WorkerCard
 
 T = TypeVar("T")
 
 
 class AwsBackend(AwsRecords):
-    """``Desks`` and ``Records`` on one stack that many machines share.
+    """A ``Backend`` on one stack that many machines share.
 
     An object belongs to one event loop. Close it with ``close``.
     """
@@ -284,6 +286,30 @@ class AwsBackend(AwsRecords):
     async def pin(self, desks: Iterable[Desk], *, now: datetime) -> None:
         """Reserve exactly these desks for pinned workers."""
         await asking.pin(self._table, desks, now)
+
+    async def hold(self, job: NewJob, reason: str, *, now: datetime) -> None:
+        """Keep a job until it is approved or dropped."""
+        await approving.hold(self._table, job, reason, now)
+
+    async def held(self, *, desk: Desk | None = None, limit: int = 100) -> list[Held]:
+        """What waits, oldest first."""
+        return await approving.held(self._table, desk, limit)
+
+    async def held_job(self, job_id: str) -> Held:
+        """One of them."""
+        return await approving.held_job(self._table, job_id)
+
+    async def drop_held(self, job_id: str) -> None:
+        """Forget it."""
+        await approving.drop_held(self._table, job_id)
+
+    async def count(self, name: str, amount: int, *, now: datetime) -> None:
+        """Add *amount* to the step of *now*."""
+        await counting.count(self._table, name, amount, now)
+
+    async def counted(self, name: str, *, since: datetime) -> int:
+        """What was added from the step of *since* on."""
+        return await counting.counted(self._table, name, since)
 
     async def sweep(self, *, retention: timedelta | None, now: datetime) -> SweepReport:
         """Free what the dead left, wake who can help, remove what is old."""

@@ -83,7 +83,7 @@ class Blobs:
         return False
 
     async def unsure(self, after: str, now: datetime) -> tuple[Mapping[str, list[str]], str]:
-        """The keys of objects older than a day, by job, behind the key *after*; at most 1,000.
+        """The keys of objects older than a day, by whose they are, behind the key *after*.
 
         And where to go on, empty when these were the last.
         """

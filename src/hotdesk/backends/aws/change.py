@@ -188,6 +188,10 @@ class Change:
         """Remove another item too."""
         self._actions.append(self.table.delete_action(key, condition, **values))
 
+    def check(self, key: tuple[str, str], condition: str) -> None:
+        """Depend on an item that is not written."""
+        self._actions.append(self.table.check_action(key, condition))
+
     async def commit(self) -> None:
         """Write all of it, or nothing.
 

@@ -19,11 +19,13 @@ from hotdesk.desks import (
     InterruptPolicy,
     Job,
     JobState,
+    NewJob,
     Origin,
     Result,
     WorkerStatus,
 )
 from hotdesk.events import Event, StoredEvent
+from hotdesk.ports import Held
 
 WORKERS = "workers"
 # A partition of DynamoDB takes 1,000 writes a second, an event in a transaction is two of
@@ -33,6 +35,7 @@ ENDED = "job ended"
 DUE = "answer due"
 MAIL = "mail"
 REMAINS = "remains"
+HELD = "held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +194,68 @@ def stored_job(item: Item) -> StoredJob:
         origin=_origin_of(row["origin"]),
     )
     return StoredJob(job=job, listed=int(row["listed"]), settled=row["settled"])
+
+
+def held_key(job_id: str) -> tuple[str, str]:
+    """Where a job is that waits for approval."""
+    return f"held {job_id}", "held"
+
+
+def held_group(desk: str) -> str:
+    """Where the index has those of the desk of that key."""
+    return f"held of {desk}"
+
+
+def held_texts(job_id: str) -> str:
+    """Under which name the bucket has the long texts of one, which is no id of a job.
+
+    What goes with a job must not take those of a mail that waits under the same id.
+    """
+    return f"!{job_id}"
+
+
+def owner_of_texts(name: str) -> tuple[str, str]:
+    """Whose long texts stand in the bucket under *name*."""
+    return held_key(name[1:]) if name.startswith("!") else job_key(name)
+
+
+def held_item(held: Held) -> Item:
+    """A job that waits, as it is stored."""
+    job = held.job
+    pk, sk = held_key(job.id)
+    # With its id, so that two of one instant keep their order.
+    since = f"{stamp(held.held_at)} {job.id}"
+    return {
+        "pk": pk,
+        "sk": sk,
+        "time_kind": HELD,
+        "time": since,
+        "group": held_group(job.desk.key),
+        "place": since,
+        "id": job.id,
+        "desk": job.desk.key,
+        "thread": job.thread,
+        "instruction": job.instruction,
+        "interrupt": job.interrupt.value,
+        "origin": json.dumps(asdict(job.origin)),
+        "sender": job.origin.sender,
+        "reason": held.reason,
+        "held_at": stamp(held.held_at),
+    }
+
+
+def held_of(item: Item) -> Held:
+    """The inverse of ``held_item``."""
+    row: dict[str, Any] = item
+    job = NewJob(
+        id=row["id"],
+        desk=Desk.from_key(row["desk"]),
+        thread=row["thread"],
+        instruction=row["instruction"],
+        interrupt=InterruptPolicy(row["interrupt"]),
+        origin=_origin_of(row["origin"]),
+    )
+    return Held(job=job, reason=row["reason"], held_at=instant_of(row["held_at"]))
 
 
 def event_item(event: Event, cursor: int, at: str) -> Item:

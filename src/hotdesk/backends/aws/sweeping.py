@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from hotdesk.backends.aws import asking, waking
+from hotdesk.backends.aws.approving import remove_held
 from hotdesk.backends.aws.blobs import UNSURE
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Apart, Change, change
@@ -18,6 +19,7 @@ from hotdesk.backends.aws.rows import (
     REMAINS,
     is_job,
     job_key,
+    owner_of_texts,
     removed_queue_item,
     removed_queue_key,
 )
@@ -67,7 +69,7 @@ async def _wake(change: Change, post: Post, key: Desk, latest: datetime) -> None
 
 
 async def remove_old(table: Table, history: History, retention: timedelta, now: datetime) -> int:
-    """Remove what ended longer than *retention* ago, a batch; count the jobs.
+    """Remove what ended or was held longer than *retention* ago, a batch; count the jobs.
 
     Dead letters stay until a person has decided, interrupted jobs until their thread has
     succeeded, and every job until its answer was sent.
@@ -89,6 +91,7 @@ async def remove_old(table: Table, history: History, retention: timedelta, now: 
     await history.remove(before)
     old = table.query(MAIL, index="by_time", until=before, limit=BATCH)
     await table.delete_all([(str(item["pk"]), str(item["sk"])) async for item in old])
+    await remove_held(table, before=now - retention, now=now, limit=BATCH)
     if removed:
 
         async def note(tx: Change) -> None:
@@ -139,9 +142,9 @@ async def remove_unsure_texts(table: Table, now: datetime) -> None:
     if not after and str(walk["at"]) > stamp(now - UNSURE):
         return
     found, after = await table.blobs.unsure(after, now)
-    known = await table.get_all([job_key(job_id) for job_id in found])
-    for job_id, keys in found.items():
-        if job_key(job_id) not in known:
+    known = await table.get_all([owner_of_texts(name) for name in found])
+    for name, keys in found.items():
+        if owner_of_texts(name) not in known:
             await table.blobs.discard(keys)
     await table.put({"pk": WALK[0], "sk": WALK[1], "after": after, "at": stamp(now)})
 

@@ -257,7 +257,7 @@ class Table:
         extra = {"ConditionExpression": condition} if condition else {}
         await self._calls.dynamodb("put_item", TableName=self.name, Item=encode_item(item), **extra)
 
-    async def delete(self, key: Key, *, condition: str = "") -> None:
+    async def delete(self, key: Key, *, condition: str = "", **values: Value) -> None:
         """Remove one item, if it is there.
 
         Raises:
@@ -267,7 +267,7 @@ class Table:
             "delete_item",
             TableName=self.name,
             Key=wire_key(key),
-            **expression("", "", condition, {}),
+            **expression("", "", condition, values),
         )
 
     async def transact(self, actions: Sequence[dict[str, object]], token: str) -> None:
@@ -303,6 +303,11 @@ class Table:
         """Remove an item in a transaction."""
         action: dict[str, object] = {"TableName": self.name, "Key": wire_key(key)}
         return {"Delete": action | expression("", "", condition, values)}
+
+    def check_action(self, key: Key, condition: str) -> dict[str, object]:
+        """Let a transaction depend on an item that it does not write."""
+        action: dict[str, object] = {"TableName": self.name, "Key": wire_key(key)}
+        return {"ConditionCheck": action | expression("", "", condition, {})}
 
 
 async def _pause(fruitless: int) -> int:
