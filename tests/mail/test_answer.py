@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,16 @@ def facts(
     presentation: Presentation = PREVIEW,
     *,
     successor: Job | None = None,
-    **changes: object,
+    **changes: Any,  # noqa: ANN401 - any field of a job
 ) -> Facts:
     answer = an_answer(state, **changes)
     return facts_of(answer, presentation, successor=successor, words_bytes_max=1000)
 
 
-def after(**changes: object) -> Facts:
+def after(**changes: Any) -> Facts:  # noqa: ANN401 - any field of a result
     """The facts of a success whose result differs so from the usual one."""
     assert JOB.result is not None
-    return facts(result=replace(JOB.result, **changes))  # type: ignore[arg-type]
+    return facts(result=replace(JOB.result, **changes))
 
 
 def test_an_answer_says_what_happened_what_changed_and_how_to_go_on() -> None:

@@ -41,7 +41,7 @@ def shown(markdown: str) -> str:
         ),
     ],
 )
-def test_markdown_becomes_html(markdown: str, html: str) -> None:
+def test_markdown_becomes_html_of_few_elements(markdown: str, html: str) -> None:
     assert html_of(markdown) == html
 
 

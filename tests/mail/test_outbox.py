@@ -17,10 +17,10 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
-from hotdesk.desks import InterruptPolicy, InterruptReason, NewJob, Origin, Outcome, Result
+from hotdesk.desks import Origin, Outcome, Result
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.mail.answer import Presentation
-from hotdesk.mail.outbox import AT_ONCE_MAX, GIVE_UP_AFTER, HOLD, LOOK_BACK_MAX, Outbox
+from hotdesk.mail.outbox import AT_ONCE_MAX, GIVE_UP_AFTER, HOLD, Outbox
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.relay import Relay
 from hotdesk.ports import Clock
@@ -339,75 +339,6 @@ async def test_the_answers_of_one_job_are_sent_alone(
     assert sent == 1
     assert "did j2" in parse_mail(sink.mails[0]).text
     assert [answer.job.id for answer in await scene.due()] == ["j1"]
-
-
-def by_mail(job_id: str, sender: str = "anna@example.org", *, thread: str = "header") -> NewJob:
-    origin = Origin(source="mail", sender=sender, message_id=f"<{job_id}@example.org>")
-    return a_job(job_id, thread=thread, interrupt=InterruptPolicy.THREAD, origin=origin)
-
-
-async def told_of(scene: Scene, start: Start, sink: Sink, *newer: NewJob) -> str:
-    """Let *newer* come while j1 runs, and let j1 stop for them; what its sender then reads."""
-    await scene.submit(by_mail("j1"))
-    claim = await scene.claimed("w1")
-    delivery = await scene.handed(claim, "j1")
-    await scene.submit(*newer)
-    for job in newer:
-        if job.id.startswith("cancelled"):
-            await scene.cancel(job.id)
-    await scene.settle(delivery, Outcome.interrupted(InterruptReason.PREEMPT))
-    async with start() as port:
-        await outbox(scene, plain(port)).send_due(job_id="j1")
-    (mail,) = sink.mails
-    return parse_mail(mail).text
-
-
-async def test_who_sent_a_newer_instruction_hears_that_it_took_over(
-    scene: Scene, start: Start, sink: Sink
-) -> None:
-    text = await told_of(scene, start, sink, by_mail("j2"), by_mail("j3"))
-
-    assert text.startswith("Your newer instruction took over: “do j2”\n")
-    assert "Its answer comes to you" in text
-
-
-async def test_a_cancelled_instruction_has_not_taken_over(
-    scene: Scene, start: Start, sink: Sink
-) -> None:
-    text = await told_of(scene, start, sink, by_mail("cancelled"), by_mail("j3"))
-
-    assert text.startswith("Your newer instruction took over: “do j3”\n")
-
-
-async def test_an_instruction_that_stops_nobody_has_not_taken_over(
-    scene: Scene, start: Start, sink: Sink
-) -> None:
-    origin = by_mail("j2").origin
-    patient = a_job("j2", interrupt=InterruptPolicy.NEVER, origin=origin)
-
-    text = await told_of(scene, start, sink, patient, by_mail("j3"))
-
-    assert text.startswith("Your newer instruction took over: “do j3”\n")
-
-
-async def test_nobody_hears_what_another_sender_asked_for_instead(
-    scene: Scene, start: Start, sink: Sink
-) -> None:
-    text = await told_of(scene, start, sink, by_mail("j2", "eve@example.org"), by_mail("j3"))
-
-    assert text.startswith("A newer instruction in this conversation took over.\n")
-    assert "do j" not in text.partition("\n> ")[0]
-    assert "Its answer goes to whoever sent it" in text
-
-
-async def test_what_took_over_long_ago_is_not_looked_for(
-    scene: Scene, start: Start, sink: Sink
-) -> None:
-    others = (by_mail(f"x{number}", thread="footer") for number in range(LOOK_BACK_MAX))
-
-    text = await told_of(scene, start, sink, by_mail("j2"), *others)
-
-    assert text.startswith("A newer instruction in this conversation took over.\n")
 
 
 async def test_one_bad_answer_does_not_hold_up_the_others(
