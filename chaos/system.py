@@ -146,7 +146,12 @@ def _tables(
             "mode": str(confinement.mode),
             "read_only": [str(path) for path in agent.shown],
         },
-        "mail": {"domain": DOMAIN, "listen": f"{HOST}:{ports.mail}", "key": f"file:{key}"},
+        "mail": {
+            "domain": DOMAIN,
+            "listen": f"{HOST}:{ports.mail}",
+            "key": f"file:{key}",
+            "proof": "none",
+        },
         "mail.relay": {"host": HOST, "port": ports.relay, "tls": "none"},
         **projects,
     }

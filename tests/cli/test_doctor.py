@@ -15,7 +15,7 @@ from tests.cli.program import Program
 Start = Callable[..., Program]
 Send = Callable[..., str]
 
-MAIL = "[mail]\ndomain = 'desk.example.org'\nkey = 'env:MAIL_KEY'\n"
+MAIL = "[mail]\ndomain = 'desk.example.org'\nkey = 'env:MAIL_KEY'\nproof = 'none'\n"
 PROJECT = "[projects.amelia]\nrepo = 'none.git'\ncommand = ['none']\n"
 
 

@@ -13,6 +13,7 @@ from hotdesk.desks import Desk, InterruptPolicy
 from hotdesk.errors import Rejected
 from hotdesk.lifecycle import Limits
 from hotdesk.mail.letter import Mailbox
+from hotdesk.mail.sender import Role
 from hotdesk.placement import PinnedDesk, PoolLimits
 from hotdesk.session import WorkerLimits
 from tests.config.conftest import Write
@@ -64,14 +65,18 @@ def test_a_project_says_who_may_write_and_who_commits(write: Write) -> None:
     write(
         "[projects.amelia]\nrepo = 'a.git'\ncommand = ['agent', '-x']\ninterrupt = 'never'\n"
         "users = { scott = ['s@example.org'], '*' = ['example.com'] }\n"
+        "maintainers = ['m@example.org']\nguests = ['example.net']\n"
         "author = 'Amelia Bot <bot@example.org>'\n"
     )
 
     project = load().config.projects["amelia"]
 
-    assert project.senders.allow(Mailbox(address="s@example.org"), user="scott")
-    assert not project.senders.allow(Mailbox(address="s@example.org"), user="anna")
-    assert project.senders.allow(Mailbox(address="x@example.com"), user="anna")
+    role = project.senders.role
+    assert role(Mailbox(address="s@example.org"), user="scott") is Role.USER
+    assert role(Mailbox(address="s@example.org"), user="anna") is None
+    assert role(Mailbox(address="x@example.com"), user="anna") is Role.USER
+    assert role(Mailbox(address="m@example.org"), user="anna") is Role.MAINTAINER
+    assert role(Mailbox(address="g@example.net"), user="anna") is Role.GUEST
     assert (project.identity.name, project.identity.email) == ("Amelia Bot", "bot@example.org")
     assert project.interrupt is InterruptPolicy.NEVER
 

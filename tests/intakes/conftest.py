@@ -18,18 +18,22 @@ from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Job
+from hotdesk.intakes.decision import MailRules
 from hotdesk.intakes.files import MailFiles
 from hotdesk.intakes.mailroom import Mailroom
 from hotdesk.intakes.smtp import SmtpIntake
+from hotdesk.mail.proof.verdict import believe
 from hotdesk.mail.sender import AllowedSenders
 
 DOMAIN = "desk.example"
 KEY = b"a key of 32 bytes, kept in a file"
-SENDERS = {
-    "amelia": AllowedSenders.parse(
-        {"anna@example.org": ["scott", "tim"], "scott@example.org": ["scott"]}
+RULES = {
+    "amelia": MailRules(
+        senders=AllowedSenders.parse(
+            {"scott": ["anna@example.org", "scott@example.org"], "tim": ["anna@example.org"]}
+        )
     ),
-    "berta": AllowedSenders.parse({"example.org": ["*"]}),
+    "berta": MailRules(senders=AllowedSenders.parse({"*": ["example.org"]})),
 }
 
 
@@ -63,7 +67,7 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
     backend = SqliteBackend(tmp_path / "hotdesk.db", clock)
     client = Client(backend, clock, random_bytes=os.urandom)
     files = MailFiles(tmp_path / "mail")
-    mailroom = Mailroom(client, backend, clock, files, domain=DOMAIN, key=KEY, senders=SENDERS)
+    mailroom = Mailroom(client, backend, clock, files, domain=DOMAIN, key=KEY, rules=RULES)
     yield Post(mailroom, client, backend, files, tmp_path / "mail")
     await client.close()
 
@@ -81,6 +85,7 @@ def listen(post: Post) -> Listen:
         settings: dict[str, Any] = {
             "port": 0,
             "hostname": DOMAIN,
+            "prove": believe,
             "on_error": bugs.append,
         } | options
         intake = SmtpIntake(post.mailroom, **settings)

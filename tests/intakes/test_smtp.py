@@ -10,6 +10,7 @@ from anyio import to_thread
 from hotdesk.desks import Desk
 from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.address import thread_address
+from hotdesk.mail.proof.verdict import believe
 from tests.intakes.conftest import (
     DOMAIN,
     KEY,
@@ -342,7 +343,7 @@ async def test_without_room_on_the_disk_the_mail_may_come_again(
 async def test_a_mail_that_is_being_taken_is_finished_before_the_intake_ends(
     post: Post, tmp_path: Path
 ) -> None:
-    intake = SmtpIntake(post.mailroom, port=0, hostname=DOMAIN)
+    intake = SmtpIntake(post.mailroom, prove=believe, port=0, hostname=DOMAIN)
     lock = sqlite3.connect(tmp_path / "hotdesk.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     async with anyio.create_task_group() as tasks:

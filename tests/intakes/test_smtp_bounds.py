@@ -11,6 +11,7 @@ import pytest
 from anyio import to_thread
 
 from hotdesk.intakes.smtp import MAILS_AT_ONCE, SmtpIntake
+from hotdesk.mail.proof.verdict import believe
 from tests.intakes.conftest import (
     Listen,
     Post,
@@ -131,7 +132,14 @@ async def test_a_client_that_never_reads_is_cut_off_too(post: Post) -> None:
         while True:
             await stream.send(b"HELP\r\n" * 10_000)
 
-    intake = SmtpIntake(post.mailroom, port=0, hostname="x", timeout_seconds=1, connections_max=1)
+    intake = SmtpIntake(
+        post.mailroom,
+        prove=believe,
+        port=0,
+        hostname="x",
+        timeout_seconds=1,
+        connections_max=1,
+    )
     async with anyio.create_task_group() as tasks:
         port = await tasks.start(intake.run)
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:

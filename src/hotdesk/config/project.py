@@ -173,13 +173,13 @@ class ProjectConfig(Section):
 
     @model_validator(mode="after")
     def _senders_are_readable(self) -> Self:
-        understood(AllowedSenders.parse)(self._rules())
+        understood(_senders_of)(self)
         return self
 
     @property
     def senders(self) -> AllowedSenders:
         """The same for the mail intake."""
-        return AllowedSenders.parse(self._rules())
+        return _senders_of(self)
 
     @property
     def identity(self) -> Identity:
@@ -193,9 +193,8 @@ class ProjectConfig(Section):
         """The folder with the user's own prompts."""
         return None if self.prompts is None else self.prompts.absolute()
 
-    def _rules(self) -> dict[str, list[str]]:
-        rules: dict[str, list[str]] = {}
-        for user, addresses in self.users.items():
-            for address in addresses:
-                rules.setdefault(address, []).append(user)
-        return rules
+
+def _senders_of(project: ProjectConfig) -> AllowedSenders:
+    return AllowedSenders.parse(
+        project.users, maintainers=project.maintainers, guests=project.guests
+    )

@@ -184,6 +184,12 @@ class ConfinementConfig(Section):
         description="More to hide from agents, beyond homes, /run and Hotdesk's own files.",
         examples=[["/srv/other"]],
     )
+    disk_max_bytes: values.Whole = Field(
+        20 << 30,
+        ge=1_000_000,
+        le=1 << 50,
+        description="The most that one agent's workspace and home may take on the disk.",
+    )
 
 
 class RelayConfig(Section):
@@ -240,6 +246,12 @@ class MailConfig(Section):
     )
     connections_max: values.Whole = Field(50, ge=1, le=10_000, description="Connections at once.")
     relay: RelayConfig | None = None
+
+    @model_validator(mode="after")
+    def _names_its_relay(self) -> Self:
+        if (self.proof == "relay") != bool(self.relay_name):
+            raise wrong('proof = "relay" and relay_name belong together', is_hidden=True)
+        return self
 
 
 class Config(Section):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from hotdesk.mail.headers import FIELDS_BYTES_MAX
 from hotdesk.mail.letter import Mailbox
 from hotdesk.mail.mailbox import parse_address
+from hotdesk.mail.proof.results import FIELD, findings_by_line
+from hotdesk.mail.proof.verdict import How, Proof, unproven
 
 PASS, FAIL, GRAY = "PASS", "FAIL", "GRAY"
 RECIPIENTS_MAX = 100  # As by SMTP; SES takes 50 (its quotas, "recipients per message").
@@ -24,9 +26,6 @@ _BY_SES = frozenset(
 )
 _AUTHENTICATOR = "amazonses.com"
 _FOR = re.compile(r"\sfor <?([^\s<>;]{1,320})>?;")
-# A finding stands at the beginning of a line: what a sender chose (names of hosts, of
-# senders) is quoted behind it, and holds no line break.
-_FINDING = re.compile(r"[ \t](spf|dkim|dmarc)=([a-z]+)\b")
 _ADDRESS = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]{1,128}@[\w.-]{1,253}", re.ASCII)
 
 
@@ -49,16 +48,17 @@ class Envelope:
     recipients: tuple[str, ...]
     verdicts: Verdicts = field(default_factory=Verdicts)
 
-    def proves(self, sender: Mailbox) -> bool:
-        """Whether the mail comes from the domain that its From field names.
+    def proof(self, sender: Mailbox) -> Proof:
+        """Say whether the mail comes from the domain that its From field names.
 
         DMARC says so; for a domain without it, SPF does where the envelope names the same one.
         """
-        if self.verdicts.dmarc == PASS:
-            return True
         path = parse_address(self.return_path)
         is_aligned = path is not None and path.domain == sender.domain
-        return is_aligned and self.verdicts.spf == PASS and self.verdicts.dmarc != FAIL
+        is_by_spf = is_aligned and self.verdicts.spf == PASS and self.verdicts.dmarc != FAIL
+        if self.verdicts.dmarc == PASS or is_by_spf:
+            return Proof(how=How.SES, domain=sender.domain)
+        return unproven(How.SES, sender, "neither DMARC nor SPF passes")
 
 
 def envelope_of_receipt(
@@ -108,14 +108,10 @@ def envelope_of_mail(raw: bytes, *, domain: str) -> Envelope:
 
 def _verdicts(found: Mapping[str, Sequence[str]]) -> Verdicts:
     findings: dict[str, str] = {}
-    by_whom, *lines = found.get("authentication-results", ("",))
-    if by_whom.strip().rstrip(";") == _AUTHENTICATOR:
-        for line in lines:
-            if match := _FINDING.match(line):
-                said = {"pass": PASS, "fail": FAIL}.get(match[2], GRAY)
-                # Several signatures may stand there: one that holds is enough.
-                if findings.get(match[1]) != PASS:
-                    findings[match[1]] = said
+    for method, result in findings_by_line(found.get(FIELD, ()), name=_AUTHENTICATOR):
+        # Several signatures may stand there: one that holds is enough.
+        if findings.get(method) != PASS:
+            findings[method] = {"pass": PASS, "fail": FAIL}.get(result, GRAY)
     return Verdicts(
         spam="".join(found.get("x-ses-spam-verdict", ())).strip().upper(),
         virus="".join(found.get("x-ses-virus-verdict", ())).strip().upper(),

@@ -1,12 +1,13 @@
 """What happens to a mail, whichever way it arrived: check, store, submit one job for each desk.
 
 A mail is durable, in its store and as jobs, or it is refused with a reason, or the sender is
-asked to try again and nothing is kept. The same mail delivered twice is one job.
+asked to try again and nothing is kept. The same mail delivered twice is one job. Every
+decision is an event; what is decided, and why, is in ``decision``.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,16 +17,17 @@ from anyio import to_thread
 
 from hotdesk.client import Client
 from hotdesk.desks import NewJob, Origin
-from hotdesk.errors import Rejected, Unavailable
-from hotdesk.events import Event, MailIgnored, MailRefused
+from hotdesk.errors import NotFound, Rejected, Unavailable
+from hotdesk.events import Event, MailHeld, MailIgnored, MailRefused, MailTaken
+from hotdesk.intakes.decision import Decision, MailRules, decide, role_of, stranger
 from hotdesk.mail.address import Recipient, parse_recipient
 from hotdesk.mail.letter import Attachment, Letter
-from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.parse import parse_mail
+from hotdesk.mail.proof.verdict import Peer, Proof, Prover
 from hotdesk.mail.rejection import MailRejected
-from hotdesk.mail.sender import AllowedSenders
+from hotdesk.mail.sender import Role
 from hotdesk.mail.thread import thread_of_letter
-from hotdesk.ports import Clock, Records
+from hotdesk.ports import Backend, Clock
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,22 +63,22 @@ class Mailroom:
     def __init__(
         self,
         client: Client,
-        records: Records,
+        backend: Backend,
         clock: Clock,
         store: MailStore,
         *,
         domain: str,
         key: bytes,
-        senders: Mapping[str, AllowedSenders],
+        rules: Mapping[str, MailRules],
     ) -> None:
-        """``senders`` has the rules of each project; ``key`` signs the addresses of threads."""
+        """``rules`` has those of each project; ``key`` signs the addresses of threads."""
         self._client = client
-        self._records = records
+        self._backend = backend
         self._clock = clock
         self._store = store
         self._domain = domain
         self._key = key
-        self._senders = senders
+        self._rules = rules
 
     def recipient(self, address: str, *, return_path: str) -> Recipient:
         """Return the desk that *address* names, if mail from *return_path* may go there.
@@ -88,47 +90,70 @@ class Mailroom:
         """
         recipient = parse_recipient(address, domain=self._domain)
         desk = recipient.desk
-        rules = self._senders.get(desk.project)
+        rules = self._rules.get(desk.project)
         if rules is None:
             raise MailRejected("there is no such project", code=550, status="5.1.1")
-        if not rules.know(desk.user):
+        if not rules.senders.know(desk.user):
             raise MailRejected("there is no such user in this project", code=550, status="5.1.1")
-        if return_path:
-            self._check_sender(return_path, recipient)
+        if return_path and role_of(rules, return_path, recipient) is None:
+            raise stranger()
         return recipient
 
     async def take(
-        self, raw: bytes, recipients: Sequence[Recipient], *, return_path: str, is_whole: bool
+        self,
+        raw: bytes,
+        recipients: Sequence[Recipient],
+        *,
+        peer: Peer,
+        prove: Prover,
+        is_whole: bool,
     ) -> list[MailRejected | None]:
         """Make the mail durable, with a job for each desk; return what each recipient answers.
 
-        With ``is_whole`` one refusal refuses the mail. A mail from a machine is taken and
-        noted, and starts nothing.
+        *prove* finds out who sent it. With ``is_whole`` one refusal refuses the mail. A mail
+        from a machine is taken and noted, and starts nothing.
 
         Raises:
             MailRejected: Nobody takes this mail. Nothing was kept.
             Unavailable: It can be delivered again later.
             OSError: It cannot be stored now. Nothing was kept.
         """
-        letter = await to_thread.run_sync(partial(parse_mail, raw, return_path=return_path))
-        return await self.take_letter(letter, raw, recipients, is_whole=is_whole)
+        read = partial(parse_mail, raw, return_path=peer.return_path)
+        letter = await to_thread.run_sync(read)
+        if letter.is_automatic:
+            return await self._ignore(letter, recipients)
+        # Strangers cost no look-up in DNS.
+        if not any(self._role(letter, recipient) for recipient in recipients):
+            raise stranger()
+        proof = await prove(letter.sender, raw, peer, self._clock.now())
+        return await self.take_letter(letter, raw, recipients, proof=proof, is_whole=is_whole)
 
     async def take_letter(
-        self, letter: Letter, raw: bytes, recipients: Sequence[Recipient], *, is_whole: bool
+        self,
+        letter: Letter,
+        raw: bytes,
+        recipients: Sequence[Recipient],
+        *,
+        proof: Proof,
+        is_whole: bool,
     ) -> list[MailRejected | None]:
         """Do the same with a mail that was read already: *letter* is what *raw* says."""
         if letter.is_automatic:
-            await self._records.record(
-                [_ignored(letter, recipient) for recipient in recipients], now=self._clock.now()
-            )
-            return [None] * len(recipients)
-        refusals = [self._refusal(letter, recipient) for recipient in recipients]
-        refused = [refusal for refusal in refusals if refusal is not None]
-        if refused and (is_whole or len(refused) == len(recipients)):
-            raise refused[0]
-        taking = [r for r, refusal in zip(recipients, refusals, strict=True) if refusal is None]
-        await self._submit(raw, letter, taking)
-        return refusals
+            return await self._ignore(letter, recipients)
+        requests = [self._request(letter, recipient, proof) for recipient in recipients]
+        _check_whole(requests, is_whole=is_whole)
+        new = await self._unknown(requests)
+        for project in {request.recipient.desk.project for request in new.values()}:
+            of_project = [each for each in requests if each.recipient.desk.project == project]
+            adding = len({each.job_id for each in of_project} & new.keys())
+            if refusal := await self._over_limit(letter, project, adding):
+                for each in of_project:
+                    # What is here already is not refused because it comes again.
+                    each.refusal = each.refusal or (refusal if each.job_id in new else None)
+        _check_whole(requests, is_whole=is_whole)
+        if taken := [request for request in new.values() if request.refusal is None]:
+            await self._keep(raw, letter, proof, taken)
+        return [request.refusal for request in requests]
 
     async def note_refusal(self, refusal: MailRejected, *, sender: str, recipient: str) -> None:
         """Record that a mail was refused; without a store the refusal stands all the same."""
@@ -136,36 +161,95 @@ class Mailroom:
         await self._note([event])
 
     async def _note(self, events: Sequence[Event]) -> None:
-        try:
-            await self._records.record(events, now=self._clock.now())
-        except Unavailable:
-            return
+        with suppress(Unavailable):
+            await self._backend.record(events, now=self._clock.now())
 
-    async def _submit(self, raw: bytes, letter: Letter, recipients: Sequence[Recipient]) -> None:
+    async def _ignore(
+        self, letter: Letter, recipients: Sequence[Recipient]
+    ) -> list[MailRejected | None]:
+        events = [_ignored(letter, recipient) for recipient in recipients]
+        await self._backend.record(events, now=self._clock.now())
+        return [None] * len(recipients)
+
+    def _request(self, letter: Letter, recipient: Recipient, proof: Proof) -> "_Request":
+        rules = self._rules[recipient.desk.project]
+        decision = decide(rules, letter.sender.address, recipient, proof, domain=self._domain)
+        refusal = decision.refusal
+        if refusal is None:
+            try:
+                _instruction(letter)
+            except MailRejected as error:
+                refusal = error
+        return _Request(
+            recipient=recipient,
+            job_id=_job_id(letter, recipient),
+            decision=decision,
+            refusal=refusal,
+        )
+
+    async def _unknown(self, requests: Sequence["_Request"]) -> "dict[str, _Request]":
+        """Return those that are to be kept and are not yet; two addresses of a desk are one."""
+        wanted = {each.job_id: each for each in requests if each.refusal is None}
+        return {name: each for name, each in wanted.items() if not await self._is_known(name)}
+
+    async def _is_known(self, job_id: str) -> bool:
+        """Whether this mail became a job, or waits for approval, when it came before."""
+        with suppress(NotFound):
+            await self._backend.job(job_id)
+            return True
+        with suppress(NotFound):
+            await self._backend.held_job(job_id)
+            return True
+        return False
+
+    async def _over_limit(self, letter: Letter, project: str, adding: int) -> MailRejected | None:
+        now = self._clock.now()
+        limits = self._rules[project].limits
+        for limit in limits.for_mail(project, letter.sender.address):
+            counted = await self._backend.counted(limit.name, since=now - limit.span)
+            if refusal := limit.refusal(counted, adding):
+                return refusal
+        return None
+
+    async def _keep(
+        self, raw: bytes, letter: Letter, proof: Proof, requests: Sequence["_Request"]
+    ) -> None:
         now = self._clock.now()
         async with self._store.keep(raw, letter.attachments, now=now) as kept:
-            jobs = [await self._job(letter, each, kept) for each in recipients]
+            jobs = [(await self._job(letter, each, kept), each.decision) for each in requests]
             try:
-                # Two addresses of one desk give one id, and so one job.
-                await self._client.submit_many(jobs)
+                # All at once, so that a mail to several desks is taken as one.
+                if taken := [job for job, decision in jobs if not decision.held_because]:
+                    await self._client.submit_many(taken)
+                    kept.is_needed = True
+                for job, decision in jobs:
+                    if decision.held_because:
+                        await self._backend.hold(job, decision.held_because, now=now)
+                        kept.is_needed = True
             except Unavailable as error:
                 # If only the answer was lost, a job refers to it already.
-                kept.is_needed = error.committed is not False
+                kept.is_needed = kept.is_needed or error.committed is not False
                 raise
             except Rejected as error:
                 raise MailRejected(str(error)) from error
-            kept.is_needed = True
+        # From here on the mail is taken; what is missing below makes it no less so.
+        await self._note([_event(job, decision, proof) for job, decision in jobs])
+        with suppress(Unavailable):
+            for job, _ in jobs:
+                name = f"jobs/{job.desk.project}"
+                await self._backend.count(name, 1, now=now)
+                await self._backend.count(f"{name}/{letter.sender.address}", 1, now=now)
 
-    async def _job(self, letter: Letter, recipient: Recipient, kept: Kept) -> NewJob:
-        desk = recipient.desk
+    async def _job(self, letter: Letter, request: "_Request", kept: Kept) -> NewJob:
+        desk = request.recipient.desk
         thread = await thread_of_letter(
-            letter, recipient, thread_of_mail=self._records.thread_of_mail, key=self._key
+            letter, request.recipient, thread_of_mail=self._backend.thread_of_mail, key=self._key
         )
         return self._client.new_job(
             desk,
             _instruction(letter),
             thread=thread,
-            id=_job_id(letter, recipient),
+            id=request.job_id,
             origin=Origin(
                 source="mail",
                 sender=letter.sender.address,
@@ -178,23 +262,24 @@ class Mailroom:
             ),
         )
 
-    def _refusal(self, letter: Letter, recipient: Recipient) -> MailRejected | None:
-        try:
-            self._check_sender(letter.sender.address, recipient)
-            _instruction(letter)
-        except MailRejected as refusal:
-            return refusal
-        return None
+    def _role(self, letter: Letter, recipient: Recipient) -> Role | None:
+        return role_of(self._rules[recipient.desk.project], letter.sender.address, recipient)
 
-    def _check_sender(self, address: str, recipient: Recipient) -> None:
-        sender = parse_address(address)
-        rules = self._senders[recipient.desk.project]
-        if sender is None or not rules.allow(sender, user=recipient.desk.user):
-            raise MailRejected(
-                "this sender may not write here; ask the owner of the project to allow it",
-                code=550,
-                status="5.7.1",
-            )
+
+@dataclass(slots=True, kw_only=True)
+class _Request:
+    """One recipient of a mail, and what becomes of it there."""
+
+    recipient: Recipient
+    job_id: str
+    decision: Decision
+    refusal: MailRejected | None
+
+
+def _check_whole(requests: Sequence[_Request], *, is_whole: bool) -> None:
+    refused = [each.refusal for each in requests if each.refusal is not None]
+    if refused and (is_whole or len(refused) == len(requests)):
+        raise refused[0]
 
 
 def _instruction(letter: Letter) -> str:
@@ -212,6 +297,26 @@ def _job_id(letter: Letter, recipient: Recipient) -> str:
     """The same for each delivery of a mail; who sends under another's id gets another one."""
     parts = (recipient.desk.key, letter.message_id, letter.sender.address)
     return f"mail-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
+
+
+def _event(job: NewJob, decision: Decision, proof: Proof) -> Event:
+    origin = job.origin
+    if decision.held_because:
+        return MailHeld(
+            desk=job.desk.key,
+            job_id=job.id,
+            sender=origin.sender,
+            recipient=origin.recipient,
+            reason=decision.held_because,
+        )
+    return MailTaken(
+        desk=job.desk.key,
+        job_id=job.id,
+        sender=origin.sender,
+        recipient=origin.recipient,
+        proof=str(proof.how),
+        role=str(decision.role),
+    )
 
 
 def _ignored(letter: Letter, recipient: Recipient) -> MailIgnored:

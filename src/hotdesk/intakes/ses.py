@@ -157,7 +157,7 @@ class SesIntake:
         letter: Letter | None = None
         try:
             letter = await _letter(raw, envelope)
-            _check(letter, envelope)
+            _check(envelope)
         except MailRejected as refusal:
             refused = dict.fromkeys(envelope.recipients or ("",), refusal)
             told = None if letter is not None else await _letter_of_head(raw, envelope)
@@ -165,7 +165,9 @@ class SesIntake:
         taken, refused = await self._take(mailroom, letter, raw, envelope, is_whole=is_whole)
         if not refused:
             return Reception(taken=taken, reason=letter.automatic)
-        reception = await self._refuse(arrival.key, mailroom, envelope, refused, letter)
+        # Who is not proved is not told: the address may be somebody else's.
+        told = letter if envelope.proof(letter.sender).is_proved else None
+        reception = await self._refuse(arrival.key, mailroom, envelope, refused, told)
         return replace(reception, taken=taken)
 
     async def _take(
@@ -192,9 +194,10 @@ class SesIntake:
             )
             refused |= dict.fromkeys(recipients, too_large)
         elif recipients:
+            proof = envelope.proof(letter.sender)
             try:
                 answers: Sequence[MailRejected | None] = await mailroom.take_letter(
-                    letter, raw, list(recipients.values()), is_whole=False
+                    letter, raw, list(recipients.values()), proof=proof, is_whole=False
                 )
             except MailRejected as refusal:
                 answers = [refusal] * len(recipients)
@@ -268,13 +271,13 @@ async def _letter_of_head(raw: bytes, envelope: Envelope) -> Letter | None:
     try:
         _, start_of_body = read_headers(raw, 0, len(raw))
         letter = await _letter(raw[:start_of_body], envelope)
-        _check(letter, envelope)
+        _check(envelope)
     except MailRejected:
         return None
-    return letter
+    return letter if envelope.proof(letter.sender).is_proved else None
 
 
-def _check(letter: Letter, envelope: Envelope) -> None:
+def _check(envelope: Envelope) -> None:
     """Refuse what a relay would not have let through.
 
     Raises:
@@ -284,12 +287,6 @@ def _check(letter: Letter, envelope: Envelope) -> None:
         raise MailRejected("the mail holds a virus", code=554, status="5.7.1")
     if envelope.verdicts.spam == FAIL:
         raise MailRejected("the mail looks like spam", code=554, status="5.7.1")
-    if not letter.is_automatic and not envelope.proves(letter.sender):
-        raise MailRejected(
-            "nothing proves who sent it: neither DMARC nor SPF passes for the domain of its sender",
-            code=550,
-            status="5.7.26",
-        )
 
 
 def _may_be_told(letter: Letter, envelope: Envelope) -> bool:

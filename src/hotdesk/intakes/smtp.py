@@ -1,4 +1,4 @@
-"""SMTP and LMTP in, on loopback, behind a relay that refuses forged mail.
+"""SMTP and LMTP in: from anybody, or from a relay; who sent a mail is the mailroom's matter.
 
 The protocol is aiosmtpd's, on the event loop of the caller. What it leaves open is closed
 here: connections, recipients, commands, mails at once and time are bounded; there is no
@@ -18,6 +18,7 @@ from anyio.abc import TaskStatus
 
 from hotdesk.errors import Unavailable
 from hotdesk.intakes.mailroom import Mailroom
+from hotdesk.mail.proof.verdict import Peer, Prover
 from hotdesk.mail.rejection import MailRejected
 
 SIZE_MAX = 25 * 1024 * 1024
@@ -44,6 +45,7 @@ class SmtpIntake:
         self,
         mailroom: Mailroom,
         *,
+        prove: Prover,
         host: str = "127.0.0.1",
         port: int,
         hostname: str,
@@ -54,8 +56,12 @@ class SmtpIntake:
         timeout_seconds: float = TIMEOUT_SECONDS,
         on_error: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``hostname`` is what it calls itself; ``on_error`` is told of bugs, in a sentence."""
+        """``prove`` finds out who sent a mail; ``on_error`` is told of bugs, in a sentence.
+
+        ``hostname`` is what it calls itself.
+        """
         self._mailroom = mailroom
+        self._prove = prove
         self._address = (host, port)
         self._hostname = hostname
         self._is_lmtp = is_lmtp
@@ -153,7 +159,7 @@ class SmtpIntake:
         return "250 2.1.5 OK"
 
     async def handle_DATA(  # noqa: N802 - the name that aiosmtpd looks for
-        self, server: "_Connection", _session: Session, envelope: Envelope
+        self, server: "_Connection", session: Session, envelope: Envelope
     ) -> str:
         """Take the mail; with LMTP there is a reply for each recipient."""
         assert isinstance(envelope.content, bytes)
@@ -166,7 +172,8 @@ class SmtpIntake:
             refusals = await self._mailroom.take(
                 envelope.content,
                 recipients,
-                return_path=return_path,
+                peer=self._peer(session, return_path),
+                prove=self._prove,
                 is_whole=not self._is_lmtp,
             )
         except MailRejected as refused:
@@ -179,6 +186,11 @@ class SmtpIntake:
                 await server.note(refusal, self._mailroom, recipient=str(recipient.desk))
             replies.append("250 2.0.0 accepted" if refusal is None else refusal.reply)
         return "\r\n".join(replies if self._is_lmtp else replies[:1])
+
+    def _peer(self, session: Session, return_path: str) -> Peer:
+        # By LMTP it is the relay that speaks (RFC 2033); where the mail comes from, it knows.
+        address = "" if self._is_lmtp else str(session.peer[0]) if session.peer else ""
+        return Peer(address=address, hello=session.host_name or "", return_path=return_path)
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer when our code or aiosmtpd's is wrong; the mail may come again."""

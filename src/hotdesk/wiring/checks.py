@@ -21,6 +21,7 @@ from hotdesk.wiring.connection import client_of, open_backend, open_database
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.handler import load_handler
 from hotdesk.wiring.lock import holder_of
+from hotdesk.wiring.mail_checks import mail_checks
 from hotdesk.wiring.project_checks import project_checks
 from hotdesk.wiring.stack_checks import stack_checks
 
@@ -50,6 +51,8 @@ def _checks(loaded: Loaded) -> Iterator[Check]:
         yield partial(_handler, config.worker.handler)
     elif config.projects:
         yield from project_checks(config)
+        if config.mail is not None and not is_stack(config.backend):
+            yield from mail_checks(config.mail)
     else:
         yield _nothing_to_serve
 

@@ -12,9 +12,15 @@ from hotdesk.intakes.files import MailFiles
 from hotdesk.intakes.mailroom import Mailroom
 from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.outbox import Outbox
+from hotdesk.mail.proof.dmarc import DmarcProver
+from hotdesk.mail.proof.dns import DnsResolver
+from hotdesk.mail.proof.results import RelayProver
+from hotdesk.mail.proof.verdict import Prover, believe
 from hotdesk.mail.relay import Relay
 from hotdesk.ports import Backend
 from hotdesk.wiring.answers import key_of, presentation_of
+from hotdesk.wiring.mail_checks import open_door
+from hotdesk.wiring.mail_rules import rules_of
 from hotdesk.workspaces import Workspaces
 
 
@@ -57,11 +63,14 @@ def mail_of(
         files,
         domain=config.mail.domain,
         key=key,
-        senders={name: project.senders for name, project in config.projects.items()},
+        rules=rules_of(config),
     )
+    if problem := open_door(config.mail):
+        tell(problem)
     host, _, port = config.mail.listen.rpartition(":")
     intake = SmtpIntake(
         mailroom,
+        prove=prover_of(config.mail),
         host=host.strip("[]"),
         port=int(port),
         hostname=config.mail.domain,
@@ -81,6 +90,20 @@ def mail_of(
             presentation_of=lambda job: presentation_of(config, workspaces, job),
         )
     return Mail(intake=intake, outbox=outbox, files=files, config=config)
+
+
+def prover_of(config: MailConfig) -> Prover:
+    """What finds out who sent a mail.
+
+    Raises:
+        Unavailable: The machine does not say where DNS is.
+    """
+    match config.proof:
+        case "dmarc":
+            return DmarcProver(DnsResolver())
+        case "relay":
+            return RelayProver(config.relay_name)
+    return believe
 
 
 def relay_of(config: MailConfig) -> Relay | None:

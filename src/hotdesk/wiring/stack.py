@@ -21,6 +21,7 @@ from hotdesk.intakes.ses import SesIntake
 from hotdesk.mail.outbox import Outbox
 from hotdesk.wiring.answers import key_of, presentation_of
 from hotdesk.wiring.connection import client_of
+from hotdesk.wiring.mail_rules import rules_of
 from hotdesk.wiring.settings import PLACE_VARIABLE, missing, object_at
 from hotdesk.workspaces import Workspaces
 
@@ -53,7 +54,7 @@ class Stack:
         config, mail = self.config, self._mail()
         key = key_of(mail)
         client = client_of(self.backend, policy_of=config.policy_of)
-        senders = {name: project.senders for name, project in config.projects.items()}
+        rules = rules_of(config)
 
         def mailroom_of(store: MailStore) -> Mailroom:
             return Mailroom(
@@ -63,7 +64,7 @@ class Stack:
                 store,
                 domain=mail.domain,
                 key=key,
-                senders=senders,
+                rules=rules,
             )
 
         return SesIntake(
