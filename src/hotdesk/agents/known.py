@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from hotdesk.agents.claude import Claude
 from hotdesk.agents.dialect import Dialect
 
-KNOWN: dict[str, Callable[[], Dialect]] = {}
+KNOWN: dict[str, Callable[[], Dialect]] = {"claude": Claude}
