@@ -1,106 +1,23 @@
 """Programs as agents: a worker, real git, real processes, from instruction to commit."""
 
 import json
-import os
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import anyio
 import pytest
 
-import hotdesk
 from chaos.disk import small_disk
-from hotdesk import Client, Desk, Job, JobState
-from hotdesk.backends.folder import FolderArchive
-from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk import Desk, JobState
 from hotdesk.clock import SystemClock
-from hotdesk.confinement import find_confinement
 from hotdesk.desks import Origin as MailOrigin
-from hotdesk.lifecycle import Limits
-from hotdesk.ports import WorkerCard
-from hotdesk.runners.agent import AgentWalls, plain_agent
-from hotdesk.runners.command import CommandRunner
 from hotdesk.session import WorkerLimits
-from hotdesk.worker import Worker
-from hotdesk.workspaces import Confirm, Origin, Repository, Workspaces
+from hotdesk.workspaces import Confirm, Workspaces
+from tests.runners.stage import SOON, Serve, logged
 from tests.workspaces.origins import BareOrigin, git
 
 pytestmark = pytest.mark.anyio
-SOON = 15.0
-Serve = Callable[..., AbstractAsyncContextManager[Client]]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that the agents' user can reach."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
-
-
-@pytest.fixture
-def origin(folder: Path) -> BareOrigin:
-    """A repository with a first commit."""
-    made = BareOrigin.make(folder / "origin.git")
-    made.person_pushes({"index.html": "<h1>hello</h1>\n"})
-    return made
-
-
-@pytest.fixture
-def workspaces(folder: Path, origin: BareOrigin) -> Workspaces:
-    """The workspaces of the worker."""
-    return Workspaces(
-        root=folder / "workspaces",
-        repositories={"amelia": Repository(origin=Origin.parse(origin.url))},
-    )
-
-
-@pytest.fixture
-def confirm() -> Confirm:
-    """The proof of a claim that nobody contests."""
-
-    async def held() -> None:
-        return None
-
-    return held
-
-
-@pytest.fixture
-def serve(folder: Path, workspaces: Workspaces) -> Serve:
-    """Run a worker whose agent is a shell script, and give a client."""
-
-    @asynccontextmanager
-    async def serve(script: str, limits: WorkerLimits | None = None) -> AsyncIterator[Client]:
-        clock = SystemClock()
-        path = folder / "hotdesk.db"
-        backend = SqliteBackend(path, clock, limits=Limits(backoff=timedelta(0)))
-        runner = CommandRunner(
-            {"amelia": plain_agent(("sh", "-c", script), env={"COLOUR": "blue"})},
-            workspaces,
-            find_confinement().best,
-            AgentWalls(
-                homes=folder / "homes",
-                steps=folder / "steps",
-                hidden=(path,),
-                grace=timedelta(seconds=2),
-            ),
-            clock,
-            archive=FolderArchive(folder / "archive"),
-            records=backend,
-            tallies=backend,
-        )
-        worker = Worker(WorkerCard(id="w1", pid=os.getpid()), backend, runner, clock, limits)
-        url = f"sqlite:///{path}"
-        async with hotdesk.connect(url) as client, anyio.create_task_group() as tasks:
-            tasks.start_soon(worker.run)
-            yield client
-            await worker.drain()
-        await backend.close()
-
-    return serve
 
 
 def shown(origin: BareOrigin, what: str) -> str:
@@ -121,14 +38,6 @@ def working_in(folder: Path) -> list[str]:
             if str(process.joinpath("cwd").readlink()).startswith(str(folder)):
                 found.append(process.name)
     return found
-
-
-async def logged(client: Client, job: Job, text: str) -> None:
-    """Wait until the job's log has *text*."""
-    with anyio.fail_after(SOON):
-        while text not in "".join(chunk.text for chunk in await client.log(job.id)):
-            with suppress(TimeoutError):
-                await client.result(job.id, timeout=0.05)
 
 
 async def test_what_a_program_leaves_is_committed_and_pushed_to_the_branch_of_its_thread(
@@ -389,7 +298,7 @@ async def test_an_attachment_that_is_gone_does_not_keep_its_job_from_running(
     kept = folder / "plan.txt"
     kept.write_text("a plan")
     origin = MailOrigin(attachments=(str(kept), str(folder / "gone.txt")))
-    async with serve(f"cat {kept}") as client:
+    async with serve("cat ~/attachments/*/*") as client:
         job = await client.submit("amelia/scott", "look", thread="t1", origin=origin)
         done = await client.result(job.id, timeout=SOON)
 

@@ -13,10 +13,11 @@ from hotdesk.desks import Claim, Delivery, Desk, Job, Result
 from hotdesk.errors import AttemptFailed
 from hotdesk.ports import Archive, Clock, Context, Records, Tallies
 from hotdesk.runners.agent import Agent, AgentWalls
-from hotdesk.runners.attachments import fetch
+from hotdesk.runners.attachments import Attachments
 from hotdesk.runners.conversation import EARLIER_MAX, Conversation
 from hotdesk.runners.exchange import Exchange
 from hotdesk.runners.homes import Homes
+from hotdesk.runners.images import Images
 from hotdesk.runners.jobfile import description
 from hotdesk.runners.progress import Progress
 from hotdesk.runners.sessions import Sessions
@@ -54,9 +55,11 @@ class CommandRunner:
         self._walls = walls
         self._clock = clock
         self._homes = Homes(walls.homes, owner_uid=confinement.uid)
-        self._archive = archive
         self._records = records
         self._sessions = Sessions(archive, owner_uid=confinement.uid)
+        self._attachments = Attachments(
+            archive, Images(confinement, walls), owner_uid=confinement.uid
+        )
         self._spending = Spending(tallies, clock)
         self._steps = Steps(confinement, walls, workspaces, walls.steps)
         self._workspace: Workspace | None = None
@@ -100,15 +103,14 @@ class CommandRunner:
         )
         self._workspace = workspace
         async with self._homes.open(job.desk, delivery.claim.generation) as home:
-            attachments = await fetch(
-                self._archive, job.origin.attachments, home, owner_uid=self._confinement.uid
-            )
+            offer = await self._attachments.offer(delivery, home, stop=context.interrupted.wait)
             session = await self._sessions.unpack(
                 delivery.claim, job.thread, home, kept=agent.dialect.kept
             )
             if session.problem:
                 await context.log(f"[{session.problem}]\n")
-            await self._homes.hand_over(home, description(delivery, context, attachments))
+            paths = [each.path for each in offer.files]
+            await self._homes.hand_over(home, description(delivery, context, paths))
             exchange = Exchange(
                 agent,
                 workspace,
@@ -117,7 +119,6 @@ class CommandRunner:
                 context,
                 confinement=self._confinement,
                 walls=self._walls,
-                attachments=attachments,
                 spending=self._spending,
             )
             conversation = Conversation(agent.dialect, exchange.session)
@@ -130,7 +131,7 @@ class CommandRunner:
                 earlier=self._earlier,
                 delivery=delivery,
                 context=context,
-                attachments=attachments,
+                attachments=[each.line for each in offer.files],
             )
             try:
                 text = await self._carry_out(agent, workspace, talk, delivery, context)
@@ -138,7 +139,7 @@ class CommandRunner:
                 self._progress = self._progress.with_cost(exchange.cost_usd)
         if text is None:
             return None
-        return Result(text=text, cost_usd=self._progress.cost_usd)
+        return Result(text=text, notes=offer.notes, cost_usd=self._progress.cost_usd)
 
     async def keep(self, delivery: Delivery, context: Context) -> None:
         """Commit and push what a stopped attempt has done, marked as partial.

@@ -61,7 +61,6 @@ class Exchange:
         *,
         confinement: Confinement,
         walls: AgentWalls,
-        attachments: tuple[str, ...],
         spending: Spending,
     ) -> None:
         self.home = home
@@ -75,7 +74,6 @@ class Exchange:
         self._context = context
         self._confinement = confinement
         self._walls = walls
-        self._attachments = attachments
         self._spending = spending
         self._tools = 0
 
@@ -156,12 +154,7 @@ class Exchange:
             walls=Walls(
                 workspace=self._workspace.path,
                 home=self.home,
-                read_only=(
-                    *self._walls.read_only,
-                    self._workspace.objects,
-                    # One that retention has removed must not keep the job from running.
-                    *(path for path in map(Path, self._attachments) if path.is_file()),
-                ),
+                read_only=(*self._walls.read_only, self._workspace.objects),
                 hidden=self._walls.hidden,
                 network=self._agent.network,
                 limits=self._walls.limits,

@@ -4,7 +4,7 @@ After each run the conversation is kept, before anything else is done: whatever 
 worker that is lost loses no more of it than the run that it was at.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from anyio import to_thread
 
@@ -37,9 +37,9 @@ class Talk:
         earlier: Earlier,
         delivery: Delivery,
         context: Context,
-        attachments: tuple[str, ...],
+        attachments: Sequence[str],
     ) -> None:
-        """*earlier* gives what was said in the thread before."""
+        """*earlier* gives what was said in the thread before; *attachments* are lines on files."""
         self._agent = agent
         self._exchange = exchange
         self._conversation = conversation

@@ -1,0 +1,163 @@
+"""What agents say of their runs: on the timeline, in the tallies, and as the end of their job."""
+
+from datetime import timedelta
+
+import pytest
+
+from hotdesk import Job, JobState
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.clock import SystemClock
+from hotdesk.desks import Json
+from hotdesk.desks import Origin as MailOrigin
+from hotdesk.runners.exchange import TOOLS_MAX
+from hotdesk.session import WorkerLimits
+from tests.runners.scripted import scripted
+from tests.runners.stage import SOON, Serve, logged
+
+pytestmark = pytest.mark.anyio
+
+
+async def told(store: SqliteBackend, job: Job, *kinds: str) -> list[tuple[str, dict[str, Json]]]:
+    """What the timeline of a job says of its agent."""
+    events = await store.events(job_id=job.id)
+    return [(event.kind, dict(event.details)) for event in events if event.kind in kinds]
+
+
+@pytest.mark.parametrize(
+    ("problem", "state"),
+    [
+        ("login no key", JobState.FAILED),
+        ("refusal no", JobState.FAILED),
+        ("denied no", JobState.FAILED),
+        ("turns too many", JobState.FAILED),
+        ("budget used up", JobState.FAILED),
+        ("prompt too long", JobState.FAILED),
+        ("api broke off", JobState.DEAD),
+        ("broken nothing said", JobState.DEAD),
+    ],
+)
+async def test_what_kept_an_agent_from_it_decides_whether_its_job_is_tried_again(
+    serve: Serve, problem: str, state: JobState
+) -> None:
+    # It says so and ends well: its exit status decides nothing.
+    async with serve(scripted(f"echo problem {problem}")) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.text) == (state, problem.partition(" ")[2])
+
+
+async def test_an_attempt_that_met_a_rate_limit_is_given_back(serve: Serve) -> None:
+    script = 'n=$(cat n 2>/dev/null); echo x$n > n; [ -n "$n" ] || echo problem rate_limit wait'
+    async with serve(scripted(script)) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert (done.state, done.attempt, done.given_back) == (JobState.SUCCEEDED, 1, 1)
+
+
+async def test_the_timeline_tells_what_the_agent_did_and_what_it_used(
+    serve: Serve, store: SqliteBackend
+) -> None:
+    script = "echo reading; echo used Edit index.html; echo cost 0.25; echo answer done"
+    async with serve(scripted(script)) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+        seen = await told(store, job, "AgentBegan", "ToolUsed", "AgentEnded")
+        log = "".join(chunk.text for chunk in await client.log(job.id))
+
+    assert (done.text, log) == ("done", "reading\n")
+    assert done.result is not None
+    assert done.result.cost_usd == 0.25
+    assert seen == [
+        ("AgentBegan", {"agent": "scripted", "model": "paper", "is_resumed": False}),
+        ("ToolUsed", {"tool": "Edit", "target": "index.html"}),
+        (
+            "AgentEnded",
+            {
+                "agent": "scripted",
+                "problem": "",
+                "turns": 1,
+                "tokens_in": 10,
+                "tokens_out": 2,
+                "cost_usd": 0.25,
+            },
+        ),
+    ]
+
+
+async def test_an_agent_cannot_fill_the_timeline_nor_send_a_terminal_commands(
+    serve: Serve, store: SqliteBackend
+) -> None:
+    script = r"""
+    printf 'used \033]0;owned\a /etc\n'
+    i=0; while [ $i -lt 1000 ]; do echo used Bash; i=$((i+1)); done
+    """
+    async with serve(scripted(script)) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        await client.result(job.id, timeout=SOON)
+        seen = await told(store, job, "ToolUsed")
+
+    assert len(seen) == TOOLS_MAX
+    assert seen[0] == ("ToolUsed", {"tool": "?]0;owned?", "target": "/etc"})
+
+
+@pytest.mark.parametrize("cost", ["nan", "inf", "-1", "1e12"])
+async def test_a_cost_that_cannot_be_is_not_believed(serve: Serve, cost: str) -> None:
+    async with serve(scripted(f"echo cost {cost}; echo answer done")) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.state is JobState.SUCCEEDED
+    assert done.result is not None
+    assert done.result.cost_usd is None
+
+
+async def test_what_every_run_cost_is_counted_and_told_with_the_result(
+    serve: Serve, store: SqliteBackend
+) -> None:
+    # The first run fails, the second is interrupted, and only the third answers.
+    script = """
+    echo cost 0.5
+    if [ ! -e once ]; then touch once; echo problem api broke off; exit; fi
+    if ! asked correction; then
+        trap 'exit 0' INT; echo at work; while :; do sleep 0.05; done
+    fi
+    echo answer done
+    """
+    anna = MailOrigin(source="mail", sender="anna@example.org")
+    async with serve(scripted(script)) as client:
+        first = await client.submit("amelia/scott", "slow", thread="t1", origin=anna)
+        await logged(client, first, "at work")
+        second = await client.submit("amelia/scott", "correction", thread="t1", origin=anna)
+        done = await client.result(second.id, timeout=SOON)
+
+    since = SystemClock().now() - timedelta(minutes=10)
+    assert await store.counted("usd/amelia", since=since) == 1_500_000
+    assert await store.counted("usd/amelia/anna@example.org", since=since) == 1_500_000
+    assert done.result is not None
+    assert done.result.cost_usd == 0.5
+
+
+async def test_the_cost_of_a_job_is_that_of_all_its_attempts(serve: Serve) -> None:
+    script = "echo cost 0.5; [ -e once ] || { touch once; echo problem api broke off; exit; }"
+    async with serve(scripted(script)) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.result is not None
+    assert (done.attempt, done.result.cost_usd) == (2, 1.0)
+
+
+async def test_what_a_killed_run_cost_is_counted_too(serve: Serve, store: SqliteBackend) -> None:
+    script = "trap '' INT TERM; echo cost 0.5; echo at work; while :; do sleep 0.05; done"
+    limits = WorkerLimits(grace=timedelta(milliseconds=200))
+    async with serve(scripted(script), limits) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        await logged(client, job, "at work")
+        await client.cancel(job.id)
+        await client.result(job.id, timeout=SOON)
+        (ended,) = await told(store, job, "AgentEnded")
+
+    assert await store.counted("usd/amelia", since=SystemClock().now() - timedelta(days=1))
+    assert ended[1]["problem"] == "stopped"
