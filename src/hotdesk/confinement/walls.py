@@ -39,7 +39,8 @@ class Limits:
     """How much one program and its children may use.
 
     ``processes`` counts threads too. ``file_bytes`` bounds one file, ``tmp_bytes`` /tmp
-    and /dev/shm, which are memory. ``memory_bytes`` is the address space of each process (not the
+    and /dev/shm, which are memory, ``disk_bytes`` all that its folders hold (looked at while it
+    runs, not by the kernel). ``memory_bytes`` is the address space of each process (not the
     sum); ``None`` by default, because JavaScript and Go reserve far more than they use.
     """
 
@@ -47,6 +48,7 @@ class Limits:
     open_files: int = 4096
     file_bytes: int = 4 * GIB
     tmp_bytes: int = GIB
+    disk_bytes: int = 20 * GIB
     memory_bytes: int | None = None
 
     def arguments(self, *, with_processes: bool) -> list[str]:

@@ -32,6 +32,7 @@ from hotdesk.confinement import (
     make_loopback,
 )
 from hotdesk.errors import AttemptFailed
+from hotdesk.runners.disk import watch_disk
 from hotdesk.runners.model_proxy import MODEL_PORT, ModelAccess, serve_model
 
 PROGRAM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -103,7 +104,7 @@ async def run_program(
 
     Raises:
         AttemptFailed: There is no such program (final), or it could not be started, or
-            something of it outlives SIGKILL.
+            took too much of the disk, or something of it outlives SIGKILL.
         Rejected: A variable of ``env`` cannot be given to a program.
     """
     was_stopped = False
@@ -129,11 +130,12 @@ async def run_program(
                 tasks.start_soon(_write_all, stdin, OPEN + program.stdin)
                 tasks.start_soon(output.pass_on, on_output)
                 tasks.start_soon(stop_gently)
+                tasks.start_soon(watch_disk, program.walls)
                 exit_code = await tree.wait()
                 await output.finish()
                 tasks.cancel_scope.cancel()
         except ExceptionGroup as group:
-            # Nothing here raises on purpose but `on_output`, and its giver knows its errors.
+            # Besides the watch, only `on_output` raises on purpose; its giver knows its errors.
             raise group.exceptions[0] from None
     return ProgramEnd(
         exit_code=exit_code,
