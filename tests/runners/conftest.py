@@ -1,3 +1,26 @@
+from tests.runners.attempts import confinement, passable
 from tests.runners.programs import place
+from tests.runners.stage import (
+    archive,
+    confirm,
+    folder,
+    make_runner,
+    origin,
+    serve,
+    store,
+    workspaces,
+)
 
-__all__ = ["place"]
+__all__ = [
+    "archive",
+    "confinement",
+    "confirm",
+    "folder",
+    "make_runner",
+    "origin",
+    "passable",
+    "place",
+    "serve",
+    "store",
+    "workspaces",
+]

@@ -43,7 +43,11 @@ class Redaction:
         text, self._held = self._held, b""
         return self._pattern.sub(REDACTED, text)
 
-    def end_of(self, text: bytes, *, is_cut: bool) -> bytes:
+    def whole(self, text: str) -> str:
+        """Return a text of its own, redacted."""
+        return self._pattern.sub(REDACTED, text.encode(errors="replace")).decode(errors="replace")
+
+    def end(self, text: bytes, *, is_cut: bool) -> bytes:
         """Return the end of a stream, redacted. ``is_cut`` says that more stood before it."""
         redacted = self._pattern.sub(REDACTED, text)
         # The rest of a secret that was cut stands at the very beginning.

@@ -62,6 +62,8 @@ class Steps:
         """
         if not plan.after:
             return None
+        if context.interrupted.is_set():
+            return StepsStopped()
         job = delivery.job
         tree = await workspace.tree()
         continues = bool(delivery.folded or job.partial_commit)
@@ -148,7 +150,7 @@ class Steps:
 
         redaction = Redaction(step.secrets)
         log = _Log(work.context, redaction)
-        await work.context.log(f"\n[{step.title}]\n")
+        await log.take(f"\n[{step.title}]\n".encode())
         begun = anyio.current_time()
         end = await run_program(
             self._program(step, work),
@@ -167,9 +169,9 @@ class Steps:
             return StepsStopped()
         if code == 0 and not is_exceeded:
             return None
-        tail = redaction.end_of(end.tail, is_cut=len(end.tail) == TAIL_BYTES_MAX)
+        tail = redaction.end(end.tail, is_cut=len(end.tail) == TAIL_BYTES_MAX)
         return StepFailed(
-            command=step.command,
+            command=redaction.whole(step.command),
             number=step.number,
             exit_code=code,
             tail=last_lines(tail),

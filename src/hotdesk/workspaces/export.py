@@ -7,6 +7,9 @@ measured first.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -29,9 +32,11 @@ async def export(mirror: Mirror, tree: str, folder: Path, *, owner_uid: int | No
         "ls-tree", "-r", "-z", "--format=%(objectsize)", tree, at=mirror.place
     )
     # git prints "-" for a submodule.
-    if sum(int(size) for size in sizes if size != b"-") > EXPORT_BYTES_MAX:
+    needed = sum(int(size) for size in sizes if size != b"-")
+    if needed > EXPORT_BYTES_MAX:
         raise TooMuchToCommit(f"the files have more than {EXPORT_BYTES_MAX // 2**20} MiB")
     try:
+        _check_space(folder.parent, needed)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".index-") as aside:
             await to_thread.run_sync(folder.mkdir, 0o700)
             place = Place(git_dir=mirror.path, work_tree=folder, index=Path(aside, "index"))
@@ -41,3 +46,9 @@ async def export(mirror: Mirror, tree: str, folder: Path, *, owner_uid: int | No
                 await to_thread.run_sync(give, folder, paths, owner_uid)
     except OSError as error:
         raise GitFailed("read-tree", None, f"it could not be prepared: {error}") from error
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    # git would only say that it cannot write, and the job would be to blame.
+    if needed > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
