@@ -52,7 +52,7 @@ class Scripted:
             argv=("sh", "-c", PROGRAM + self.script), env=env, stdin=turn.prompt.encode()
         )
 
-    def reader(self) -> "ScriptedReader":
+    def reader(self, turn: Turn) -> "ScriptedReader":
         """Read a run."""
         return ScriptedReader()
 

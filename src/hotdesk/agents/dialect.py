@@ -2,7 +2,8 @@
 
 A dialect is what differs from one program to the next: its command line, where it keeps a
 conversation, and how its output is read. A dialect only reads and writes values, but for
-``remembers``, which looks into a folder; all that comes from the program is hostile.
+``remembers`` and ``reader``, which may look into a folder; all that comes from the program is
+hostile.
 """
 
 from collections.abc import Iterator, Mapping
@@ -178,8 +179,11 @@ class Dialect(Protocol):
         """How *turn* is started."""
         ...
 
-    def reader(self) -> Reader:
-        """Make what reads one run."""
+    def reader(self, turn: Turn) -> Reader:
+        """Make what reads the run of *turn*, before it begins; it may look into its session.
+
+        What a program says of a conversation that is resumed may count from its beginning.
+        """
         ...
 
     def remembers(self, session: Path, session_id: str, mark: str) -> bool:

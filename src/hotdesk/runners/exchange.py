@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+from anyio import to_thread
 
 from hotdesk.agents.dialect import Began, Report, Said, Sign, Turn, Used
 from hotdesk.confinement import Confinement, Walls
@@ -93,8 +94,7 @@ class Exchange:
         Raises:
             AttemptFailed: It could not be started.
         """
-        dialect = self._agent.dialect
-        reader = dialect.reader()
+        reader = await to_thread.run_sync(self._agent.dialect.reader, turn)
         is_started = has_begun = is_late = False
         self.session_id = ""
 
