@@ -48,12 +48,12 @@ class Failing(Losing):
             raise Unavailable("AWS did not do it: InvalidAddress", committed=None)
         return await super().call(service, operation, arguments)
 
-    async def poll(self, **arguments: object) -> list[dict[str, Any]]:
+    async def poll(self, url: str, *, is_ours: bool, **arguments: object) -> list[dict[str, Any]]:
         """Poll, unless nobody answers."""
         self.is_polling.set()
         if "poll" in self.errors:
             raise self.errors["poll"]
-        return await super().poll(**arguments)
+        return await super().poll(url, is_ours=is_ours, **arguments)
 
 
 def no_answer() -> Unavailable:

@@ -31,10 +31,10 @@ class Counting(Calls):
     made: Counter[str]
     is_waiting: anyio.Event
 
-    async def poll(self, **arguments: object) -> list[dict[str, Any]]:
+    async def poll(self, url: str, *, is_ours: bool, **arguments: object) -> list[dict[str, Any]]:
         """Say that somebody waits, and wait."""
         self.is_waiting.set()
-        return await super().poll(**arguments)
+        return await super().poll(url, is_ours=is_ours, **arguments)
 
     async def call(
         self, service: str, operation: str, arguments: Mapping[str, object]

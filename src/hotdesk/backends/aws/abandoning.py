@@ -16,33 +16,34 @@ import anyio.lowlevel
 T = TypeVar("T")
 
 
-class _Call(Generic[T]):
+class Call(Generic[T]):
+    """A call under way; whoever waits for it may leave, and come again."""
+
     def __init__(self, function: Callable[[], T]) -> None:
+        """Call *function* in a thread, from now on."""
         self._function = function
         self._token = anyio.lowlevel.current_token()
-        self.is_over = anyio.Event()
-        self.value: T | None = None
-        self.error: Exception | None = None
+        self._is_over = anyio.Event()
+        self._value: T | None = None
+        self._error: Exception | None = None
+        Thread(target=self._run, name="hotdesk long poll", daemon=True).start()
 
-    def run(self) -> None:
+    async def result(self) -> T:
+        """Wait for what it returns. When cancelled leave it behind, also at the end of Python.
+
+        Raises:
+            Exception: Whatever the function raises.
+        """
+        await self._is_over.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value] # it has returned
+
+    def _run(self) -> None:
         """Call, in the thread, and tell the event loop, if it still runs."""
         try:
-            self.value = self._function()
+            self._value = self._function()
         except Exception as error:  # noqa: BLE001 - raised again where the call is waited for
-            self.error = error
+            self._error = error
         with suppress(anyio.RunFinishedError, RuntimeError):
-            anyio.from_thread.run_sync(self.is_over.set, token=self._token)
-
-
-async def call_abandoning(function: Callable[[], T]) -> T:
-    """Call *function* in a thread; when cancelled leave it behind, also at the end of Python.
-
-    Raises:
-        Exception: Whatever *function* raises.
-    """
-    call = _Call(function)
-    Thread(target=call.run, name="hotdesk long poll", daemon=True).start()
-    await call.is_over.wait()
-    if call.error is not None:
-        raise call.error
-    return call.value  # type: ignore[return-value] # it has returned
+            anyio.from_thread.run_sync(self._is_over.set, token=self._token)

@@ -1,8 +1,8 @@
 """How a worker of this process waits: for its own queue, and for claim requests.
 
 A ring says that there is something to look at, for who waits for work and for who
-watches the running job. Whoever waits polls for both, one at a time; what an abandoned
-poll received comes again a moment later.
+watches the running job. Whoever waits polls for both, one at a time. A ring that an
+abandoned poll received is for who waits next; a claim request comes again a moment later.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable

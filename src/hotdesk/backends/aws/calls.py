@@ -20,7 +20,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from hotdesk.backends.aws.abandoning import call_abandoning
+from hotdesk.backends.aws.abandoning import Call
 from hotdesk.backends.aws.names import Names
 from hotdesk.errors import StoreError, Unavailable
 
@@ -130,6 +130,7 @@ class Calls:
         # Each reads a long description of its service, so it is made when it is first used.
         self._make = partial(session.client, region_name=region, endpoint_url=endpoint)
         self._clients: dict[str, Any] = {}
+        self._polls: dict[str, Call[dict[str, Any]]] = {}
         self._region = region
         self._account = ""
 
@@ -167,17 +168,24 @@ class Calls:
             self._account = str(answer["Account"])
         return Names(stack=stack, region=self._region, account=self._account)
 
-    async def poll(self, **arguments: object) -> list[dict[str, Any]]:
-        """Receive messages by a long poll, which may be abandoned.
+    async def poll(self, url: str, *, is_ours: bool, **arguments: object) -> list[dict[str, Any]]:
+        """Receive messages of the queue at *url* by a long poll, which may be abandoned.
 
-        What an abandoned poll receives stays invisible for its visibility timeout: poll
-        so only where that does no harm.
+        What an abandoned poll receives stays invisible for its visibility timeout. From a
+        queue that nobody else reads (*is_ours*) the next poll has it instead.
         """
-        # A long poll is not repeated below us: whoever waits calls again.
-        client = self._client(_POLLING, "sqs", _config(LONG_POLL_SECONDS_MAX + READ_SECONDS, 1))
-        call = partial(_answer, client, "receive_message", arguments)
-        with _told("receive_message"):
-            answer = await call_abandoning(call)
+        poll = self._polls.pop(url, None)
+        if poll is None:
+            # A long poll is not repeated below us: whoever waits calls again.
+            client = self._client(_POLLING, "sqs", _config(LONG_POLL_SECONDS_MAX + READ_SECONDS, 1))
+            poll = Call(partial(_answer, client, "receive_message", arguments | {"QueueUrl": url}))
+        try:
+            with _told("receive_message"):
+                answer = await poll.result()
+        except anyio.get_cancelled_exc_class():
+            if is_ours:
+                self._polls[url] = poll
+            raise
         return list(answer.get("Messages", ()))
 
     def close(self) -> None:

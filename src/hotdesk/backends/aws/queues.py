@@ -129,7 +129,7 @@ class Queues:
         """Wait for a claim request, at most *span*, and take it; whether one came."""
         name = unclaimed(self._stack)
         try:
-            return bool(await self._poll(await self._url_of(name), span, number=1))
+            return bool(await self._poll(await self._url_of(name), span, number=1, is_ours=False))
         except Refused as error:
             raise _half_made(name) from error
 
@@ -193,16 +193,17 @@ class Queues:
         """Wait for rings of a worker, at most *span*, and take them; whether any came."""
         try:
             url = await self._url_of(of_worker(self._stack, worker_id))
-            return bool(await self._poll(url, span, number=10))
+            return bool(await self._poll(url, span, number=10, is_ours=True))
         except Refused:
             # Somebody has removed it. It is made anew, for whoever rings from now on.
             await anyio.sleep(_poll_seconds(min(span, RUNG)))
             await self.open_worker(worker_id)
             return False
 
-    async def _poll(self, url: str, span: timedelta, *, number: int) -> int:
+    async def _poll(self, url: str, span: timedelta, *, number: int, is_ours: bool) -> int:
         messages = await self._calls.poll(
-            QueueUrl=url,
+            url,
+            is_ours=is_ours,
             MaxNumberOfMessages=number,
             WaitTimeSeconds=_poll_seconds(span),
             VisibilityTimeout=round(RUNG.total_seconds()),
