@@ -1,8 +1,8 @@
-"""Repositories that attack whoever checks them out. What they cannot do to the worker at all,
-such as hooks and filters, is tested with the workspaces; docs/security.md has the whole table.
+"""Repositories that attack whoever checks them out.
+
+Hooks, filters and the like are tested with the workspaces; docs/security.md has the table.
 """
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from tests.workspaces.conftest import NOW, Opens
 from tests.workspaces.origins import BareOrigin, git
 
 pytestmark = pytest.mark.anyio
+
+
+def found(folder: Path, name: str) -> list[Path]:
+    return [*folder.rglob(name)]
 
 
 def entry(mode: str, name: bytes, object_id: str) -> bytes:
@@ -55,7 +59,7 @@ async def test_a_tree_that_names_what_is_not_its_own_is_not_checked_out(
     with pytest.raises(GitFailed):
         await open_workspace()
 
-    assert not [*tmp_path.rglob("root/**/post-checkout")]
+    assert not found(tmp_path, "post-checkout")
     assert not (tmp_path / "sprung").exists()
 
 
@@ -85,7 +89,7 @@ async def test_a_link_that_becomes_a_folder_in_a_later_commit_is_not_written_thr
     outside.mkdir()
     origin.person_pushes({"a": str(outside), "b": "../../../outside"}, mode="120000")
     first = await open_workspace()
-    links = [os.readlink(first.path / name) for name in ("a", "b")]
+    links = [str((first.path / name).readlink()) for name in ("a", "b")]
     origin.person_pushes({"a": None, "b": None})
     origin.person_pushes({"a/file": "written", "b/file": "written"})
 
@@ -112,7 +116,7 @@ async def test_a_file_that_is_named_like_an_option_is_a_file(
 
     assert present
     assert "y" in origin.names("hotdesk/scott/t1")
-    assert not [*tmp_path.rglob("sprung")]
+    assert not found(tmp_path, "sprung")
 
 
 async def test_no_submodule_is_fetched_from_wherever_a_repository_says(
@@ -133,5 +137,5 @@ async def test_no_submodule_is_fetched_from_wherever_a_repository_says(
 
     workspace = await open_workspace()
 
-    assert [*workspace.path.rglob("secret")] == []
-    assert not [*tmp_path.rglob("sprung")]
+    assert found(workspace.path, "secret") == []
+    assert not found(tmp_path, "sprung")
