@@ -7,7 +7,7 @@ from anyio.from_thread import BlockingPortal
 from hotdesk.client import Client
 from hotdesk.desks import Desk, DeskStatus, Job, NewJob, Origin, WorkerStatus
 from hotdesk.events import StoredEvent
-from hotdesk.ports import LogChunk
+from hotdesk.ports import Held, LogChunk
 
 
 class BlockingClient:
@@ -75,6 +75,26 @@ class BlockingClient:
     def retry(self, job_id: str) -> Job:
         """Send an ended job again; see ``Client.retry``."""
         return self._portal.call(self._client.retry, job_id)
+
+    def held(self, desk: str | None = None) -> list[Held]:
+        """Jobs that wait for approval, oldest first; see ``Client.held``."""
+        return self._portal.call(self._client.held, desk)
+
+    def approve(self, job_id: str, *, by: str) -> Job:
+        """Submit a job that waits; see ``Client.approve``."""
+
+        async def approve() -> Job:
+            return await self._client.approve(job_id, by=by)
+
+        return self._portal.call(approve)
+
+    def drop_held(self, job_id: str, *, by: str) -> None:
+        """Forget a job that waits; see ``Client.drop_held``."""
+
+        async def drop() -> None:
+            await self._client.drop_held(job_id, by=by)
+
+        self._portal.call(drop)
 
     def log(self, job_id: str) -> list[LogChunk]:
         """The output of a job; see ``Client.log``."""

@@ -5,6 +5,7 @@ is decided behind it.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from ulid import ULID
@@ -22,9 +23,9 @@ from hotdesk.desks import (
     checked_name,
     storable,
 )
-from hotdesk.errors import Rejected
-from hotdesk.events import StoredEvent
-from hotdesk.ports import Backend, Clock, LogChunk, ThreadView
+from hotdesk.errors import NotAllowed, NotFound, Rejected
+from hotdesk.events import MailApproved, MailDropped, StoredEvent
+from hotdesk.ports import Backend, Clock, Held, LogChunk, ThreadView
 
 INSTRUCTION_MAX = 1_000_000  # Characters: far beyond a letter, well below SQLite's 1e9 bytes.
 WATCH = timedelta(seconds=10)
@@ -199,6 +200,70 @@ class Client:
             NotAllowed: It is neither dead nor failed.
         """
         await self._backend.discard(job_id, now=self._clock.now())
+
+    async def held(self, desk: str | None = None, *, limit: int = 100) -> list[Held]:
+        """Jobs that wait for approval, oldest first."""
+        place = None if desk is None else Desk.parse(desk)
+        return await self._backend.held(desk=place, limit=limit)
+
+    async def held_job(self, job_id: str) -> Held:
+        """One of them.
+
+        Raises:
+            NotFound: Nothing of that name waits.
+        """
+        return await self._backend.held_job(job_id)
+
+    async def approve(self, job_id: str, *, by: str) -> Job:
+        """Submit a job that waits; *by* says in the events who let it.
+
+        It interrupts what the project's policy lets a new job interrupt now. One that was
+        approved already comes back as it stands.
+
+        Raises:
+            NotFound: There is neither such a job nor one that waits.
+            Unavailable: It may be approved again.
+        """
+        try:
+            held = await self._backend.held_job(job_id)
+        except NotFound as missing:
+            try:
+                return await self._backend.job(job_id)
+            except NotFound:
+                raise missing from None
+        desk, sender = held.job.desk, held.job.origin.sender
+        new = replace(held.job, interrupt=self._policy_of(desk.project))
+        # In this order: whoever comes after a crash finds it waiting until all else is done.
+        [job] = await self.submit_many([new])
+        event = MailApproved(desk=desk.key, job_id=job_id, sender=sender, by=by)
+        await self._backend.record([event], now=self._clock.now())
+        await self._backend.drop_held(job_id)
+        return job
+
+    async def drop_held(self, job_id: str, *, by: str) -> None:
+        """Forget a job that waits; *by* says in the events who dropped it.
+
+        Raises:
+            NotFound: Nothing of that name waits.
+            NotAllowed: Its approval has begun: it is a job already.
+        """
+        held = await self._backend.held_job(job_id)
+        if await self._is_submitted(job_id):
+            raise NotAllowed(
+                f"job {job_id} was approved already; stop it with: hotdesk job cancel {job_id}, "
+                "or finish its approval by approving it again"
+            )
+        desk, sender = held.job.desk, held.job.origin.sender
+        event = MailDropped(desk=desk.key, job_id=job_id, sender=sender, by=by)
+        await self._backend.record([event], now=self._clock.now())
+        await self._backend.drop_held(job_id)
+
+    async def _is_submitted(self, job_id: str) -> bool:
+        try:
+            await self._backend.job(job_id)
+        except NotFound:
+            return False
+        return True
 
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
         """The output of a job behind chunk number *after*."""
