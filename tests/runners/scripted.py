@@ -22,6 +22,7 @@ from hotdesk.agents.dialect import (
     Turn,
     Used,
 )
+from hotdesk.agents.plain import Plain
 from hotdesk.runners.agent import Agent
 
 # The prompt is remembered before anything is done, as coding agents do.
@@ -113,3 +114,9 @@ class ScriptedReader:
 def scripted(script: str, **settings: Any) -> Agent:  # noqa: ANN401 - the fields of Agent
     """Make an agent of *script*."""
     return Agent(dialect=Scripted(script=script), settings=AgentSettings(), **settings)
+
+
+def plain(script: str, **settings: Any) -> Agent:  # noqa: ANN401 - the fields of Agent
+    """Make a program of the user's own, of a shell script."""
+    argv = ("sh", "-c", script)
+    return Agent(dialect=Plain("sh"), settings=AgentSettings(program=argv), **settings)

@@ -18,11 +18,12 @@ from hotdesk.clock import SystemClock
 from hotdesk.confinement import find_confinement
 from hotdesk.lifecycle import Limits
 from hotdesk.ports import Archive, Backend, WorkerCard
-from hotdesk.runners.agent import Agent, AgentWalls, plain_agent
+from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.command import CommandRunner
 from hotdesk.session import WorkerLimits
 from hotdesk.worker import Worker
 from hotdesk.workspaces import Confirm, Origin, Repository, Workspaces
+from tests.runners.scripted import plain
 from tests.workspaces.origins import BareOrigin
 
 SOON = 15.0
@@ -75,7 +76,9 @@ def archive(folder: Path) -> FolderArchive:
 def make_runner(folder: Path, workspaces: Workspaces, archive: FolderArchive) -> MakeRunner:
     """Make the runner of one worker."""
 
-    def make(agent: Agent, backend: Backend, kept_in: Archive | None = None) -> CommandRunner:
+    def make(
+        agent: Agent, backend: Backend, kept_in: Archive | None = None, shown: tuple[Path, ...] = ()
+    ) -> CommandRunner:
         return CommandRunner(
             {"amelia": agent},
             workspaces,
@@ -84,6 +87,7 @@ def make_runner(folder: Path, workspaces: Workspaces, archive: FolderArchive) ->
                 homes=folder / "homes",
                 steps=folder / "steps",
                 hidden=(folder / "hotdesk.db",),
+                read_only=shown,
                 grace=timedelta(seconds=2),
             ),
             SystemClock(),
@@ -112,13 +116,14 @@ def serve(folder: Path, make_runner: MakeRunner) -> Serve:
         agent: Agent | str,
         limits: WorkerLimits | None = None,
         kept_in: Archive | None = None,
+        shown: tuple[Path, ...] = (),
     ) -> AsyncIterator[Client]:
         if isinstance(agent, str):
-            agent = plain_agent(("sh", "-c", agent), env={"COLOUR": "blue"})
+            agent = plain(agent, env={"COLOUR": "blue"})
         clock = SystemClock()
         path = folder / "hotdesk.db"
         backend = SqliteBackend(path, clock, limits=Limits(backoff=timedelta(0)))
-        runner = make_runner(agent, backend, kept_in)
+        runner = make_runner(agent, backend, kept_in, shown)
         worker = Worker(WorkerCard(id="w1", pid=os.getpid()), backend, runner, clock, limits)
         url = f"sqlite:///{path}"
         async with hotdesk.connect(url) as client, anyio.create_task_group() as tasks:

@@ -39,18 +39,6 @@ class Agent:
         return isinstance(self.dialect, Plain)
 
 
-def plain_agent(
-    argv: tuple[str, ...], *, env: Mapping[str, str] | None = None, author: Identity | None = None
-) -> Agent:
-    """Make an agent of a program of the user's own."""
-    return Agent(
-        dialect=Plain(argv[0]),
-        settings=AgentSettings(program=argv),
-        env=env or {},
-        author=author,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentWalls:
     """What is the same for every agent: see ``confinement.Walls``.
