@@ -128,6 +128,20 @@ async def test_without_a_key_none_is_sent(model: ModelServer) -> None:
     assert "authorization" not in model.asked[0].headers
 
 
+async def test_proxies_and_passwords_of_the_workers_environment_do_not_count(
+    tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password made-up")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with way_to(f"http://127.0.0.1:{model.port}") as port:
+        await said(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    [asked] = model.asked
+    assert "authorization" not in asked.headers
+
+
 @pytest.mark.parametrize(
     "request_line",
     [
