@@ -76,22 +76,24 @@ async def attempt(folder: Path, *attachments: str) -> AsyncIterator[Attempt]:
     """Submit a job to a new store and take it."""
     clock = SystemClock()
     backend = SqliteBackend(folder / "hotdesk.db", clock)
-    job = NewJob(
-        id="j1",
-        desk=DESK,
-        thread="t1",
-        instruction="do it",
-        origin=Origin(attachments=tuple(attachments)),
-    )
-    await backend.submit([job], now=clock.now())
-    await backend.register(WorkerCard(id="w1", pid=1), now=clock.now())
-    claim = await backend.claim("w1", wait=NONE, lease=LEASE, now=clock.now())
-    assert claim is not None
-    delivery = await backend.next_job(claim, wait=NONE, now=clock.now())
-    assert isinstance(delivery, Delivery)
-    stop = Stop(anyio.CancelScope(), timedelta(seconds=10))
-    yield Attempt(delivery=delivery, backend=backend, stop=stop)
-    await backend.close()
+    try:
+        job = NewJob(
+            id="j1",
+            desk=DESK,
+            thread="t1",
+            instruction="do it",
+            origin=Origin(attachments=tuple(attachments)),
+        )
+        await backend.submit([job], now=clock.now())
+        await backend.register(WorkerCard(id="w1", pid=1), now=clock.now())
+        claim = await backend.claim("w1", wait=NONE, lease=LEASE, now=clock.now())
+        assert claim is not None
+        delivery = await backend.next_job(claim, wait=NONE, now=clock.now())
+        assert isinstance(delivery, Delivery)
+        stop = Stop(anyio.CancelScope(), timedelta(seconds=10))
+        yield Attempt(delivery=delivery, backend=backend, stop=stop)
+    finally:
+        await backend.close()
 
 
 @pytest.fixture

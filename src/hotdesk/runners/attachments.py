@@ -9,7 +9,7 @@ request from then on. A document is passed as it is.
 import hashlib
 import os
 import stat
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -113,7 +113,8 @@ class Attachments:
             key = attachment.removeprefix(REMOTE).partition("/")[2]
             folder, *names = key.split("/")
             # Nothing but attachments is fetched, whoever made the job.
-            if folder != FOLDER or not names or {"", ".", ".."} & {*names} or "\0" in key:
+            is_named = names and all(each and not each.startswith(".") for each in names)
+            if folder != FOLDER or not is_named or "\0" in key:
                 return None
             return await self._archive.get(key)
         except (Unavailable, StoreError, OSError) as error:
@@ -211,42 +212,3 @@ def _named(name: str, form: str) -> str:
 
 def _not_fetched(error: Exception) -> AttemptFailed:
     return AttemptFailed(f"an attachment cannot be fetched: {error}", is_given_back=True)
-
-
-async def fetch(
-    archive: Archive, attachments: Sequence[str], home: Path, *, owner_uid: int | None
-) -> tuple[str, ...]:
-    """Return where the attachments are on this machine.
-
-    One that retention has removed is left out: it must not keep the job from running.
-
-    Raises:
-        AttemptFailed: The archive did not answer, or the disk is full.
-    """
-    paths = []
-    for number, each in enumerate(attachments):
-        if not each.startswith(REMOTE):
-            paths.append(each)
-            continue
-        key = each.removeprefix(REMOTE).partition("/")[2]
-        name = key.rpartition("/")[2]
-        # What a mail called it was made safe by the intake; here it becomes a path.
-        if not key.startswith(f"{FOLDER}/") or name in ("", ".", "..") or "\0" in name:
-            continue
-        path = home / FOLDER / str(number) / name
-        try:
-            content = await archive.get(key)
-            if content is not None:
-                await to_thread.run_sync(_write, path, content, owner_uid)
-                paths.append(str(path))
-        except (Unavailable, StoreError, OSError) as error:
-            raise _not_fetched(error) from error
-    return tuple(paths)
-
-
-def _write(path: Path, content: bytes, owner_uid: int | None) -> None:
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    if owner_uid is not None:
-        for each in (path, path.parent, path.parent.parent):
-            os.chown(each, owner_uid, owner_uid)
