@@ -182,6 +182,22 @@ def test_an_answer_stays_below_what_mail_programs_show_however_much_there_is_to_
     assert letter.strip() in parts(done)[0]
 
 
+def test_no_text_can_end_its_part_of_the_mail() -> None:
+    boundary = re.findall(rb'boundary="(.+)"', built(an_answer()))[0].decode()
+    end = f"--{boundary}--\n--{boundary}\nContent-Type: text/html\n\nSent by somebody else."
+
+    text, page = parts(built(an_answer(result=Result(text=end))))
+
+    assert end in text
+    assert "Sent by somebody else." in page.text
+
+
+def test_letters_beyond_ascii_do_not_make_an_answer_three_times_as_long() -> None:
+    words = "語" * 3_900
+
+    assert len(built(an_answer(result=Result(text=words)))) < 40_000
+
+
 def test_nobody_waits_for_templates_before_there_is_an_answer() -> None:
     program = (
         "import sys, hotdesk.mail.outbox, hotdesk.wiring.mail, hotdesk.cli.main;"

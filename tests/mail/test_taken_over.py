@@ -84,6 +84,12 @@ async def test_an_instruction_that_stops_nobody_has_not_taken_over(scene: Scene)
     assert text.startswith("Your newer instruction took over: “do j3”\n")
 
 
+async def test_an_instruction_of_another_conversation_has_not_taken_over(scene: Scene) -> None:
+    text = await told_of(scene, by_mail("j2", thread="footer"), by_mail("j3"))
+
+    assert text.startswith("Your newer instruction took over: “do j3”\n")
+
+
 async def test_nobody_hears_what_another_sender_asked_for_instead(scene: Scene) -> None:
     text = await told_of(scene, by_mail("j2", "eve@example.org"), by_mail("j3"))
 
@@ -95,6 +101,6 @@ async def test_nobody_hears_what_another_sender_asked_for_instead(scene: Scene) 
 async def test_what_took_over_long_ago_is_not_looked_for(scene: Scene) -> None:
     others = (by_mail(f"x{number}", thread="footer") for number in range(LOOK_BACK_MAX))
 
-    text = await told_of(scene, by_mail("j2"), *others)
+    text = await told_of(scene, by_mail("j2"), *others, by_mail("j3"))
 
     assert text.startswith("A newer instruction in this conversation took over.\n")
