@@ -6,6 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 READY := .venv/ready
 EMULATORS := $(patsubst tests/emulators/%.in,build/emulators/%/ready,$(wildcard tests/emulators/*.in))
+CLAUDE := build/agents/claude/ready
 # mypy refuses folders without a Python file.
 CODE := $(foreach folder,src tests tools examples benchmarks chaos fuzz,$(if \
 	$(wildcard $(folder)/*.py $(folder)/*/*.py),$(folder)))
@@ -18,11 +19,11 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check fix simulate mutants model chaos fuzz bench docs setup emulators pins clean \
-	style types test-packages
+	style types test-packages test-agents
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
-		printf '  make %-10s %s\n' "$$target" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target does; do \
+		printf '  make %-11s %s\n' "$$target" "$$does"; done
 
 demo: $(READY) ## set up and run the main job, from instruction to answer
 	@tools/system-packages git:git
@@ -31,12 +32,16 @@ demo: $(READY) ## set up and run the main job, from instruction to answer
 # What runs on an emulator waits for it most of the time: twice as many at once. pytest ends
 # with 5 where ARGS selects nothing of a part.
 test: style types test-packages emulators ## set up and run every check and every test
-	@$(BIN)/pytest -n auto --dist loadgroup -m 'not emulated' $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/pytest -n auto --dist loadgroup -m 'not emulated and not agents' $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/pytest -n $$(($$(nproc) * 2)) --dist loadgroup -m emulated $(ARGS) || [ $$? -eq 5 ]
+
+test-agents: $(CLAUDE) ## set up the real Claude Code, and test with it
+	@tools/system-packages git:git -- bubblewrap:bwrap iproute2:ip
+	@$(BIN)/pytest -n auto --dist loadgroup -m agents tests/agents $(ARGS) || [ $$? -eq 5 ]
 
 check: style types ## format, ruff, types, import floors and the fast tests; under a minute
 	@tools/system-packages git:git -- bubblewrap:bwrap
-	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model and not emulated' $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model and not emulated and not agents' $(ARGS)
 
 fix: $(READY) ## format the code and apply the safe fixes of ruff
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -81,6 +86,7 @@ pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes ne
 		--constraint constraints.txt pyproject.toml image/requirements.in
 	@$(foreach each,$(wildcard tests/emulators/*.in),$(COMPILE) \
 		--output-file $(each:.in=.txt) $(ARGS) $(each) &&) true
+	@$(COMPILE) --no-deps --output-file tests/agents/claude.txt $(ARGS) tests/agents/claude.in
 
 clean: ## remove what the other targets made
 	@rm -rf .venv build dist src/hotdesk.egg-info
@@ -119,4 +125,12 @@ build/emulators/%/ready: tests/emulators/%.txt | $(READY)
 	@$(PYTHON) -m venv --clear --without-pip build/emulators/$*
 	@$(PIP) --python build/emulators/$*/bin/python install -qq --no-compile --require-hashes \
 		--only-binary :all: -r $<
+	@touch $@
+
+# Without what it depends on: only the program in it is used, and that stands alone.
+$(CLAUDE): tests/agents/claude.txt | $(READY)
+	@rm -rf $(@D)
+	@$(PIP) install -qq --no-deps --no-compile --no-cache-dir --require-hashes \
+		--only-binary :all: --target $(@D) -r $< || { \
+		echo 'Claude Code cannot be had for this machine: see above' >&2; exit 1; }
 	@touch $@
