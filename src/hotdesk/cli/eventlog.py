@@ -16,7 +16,7 @@ from hotdesk.ports import Backend, Clock
 
 LOOK_AT_LEAST = timedelta(seconds=10)
 # What a person should look at; the rest is how it should be.
-WARNINGS = frozenset("LeaseExpired AttemptFailed MailRefused AnswerFailed".split())
+WARNINGS = frozenset("LeaseExpired AttemptFailed MailHeld MailRefused AnswerFailed".split())
 
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 

@@ -5,7 +5,14 @@ import click
 from hotdesk.cli.ending import EXIT_CODES, follow
 from hotdesk.cli.invocation import Connected, Invocation
 from hotdesk.cli.options import Group, pass_invocation
-from hotdesk.cli.records import event_json, event_line, job_columns, job_json, log_json
+from hotdesk.cli.records import (
+    event_json,
+    event_line,
+    job_columns,
+    job_facts,
+    job_json,
+    log_json,
+)
 from hotdesk.cli.send import sent_json
 from hotdesk.desks import Job, JobState, Origin
 
@@ -51,8 +58,8 @@ def show(invocation: Invocation, *, job_id: str) -> None:
         return found, [event_line(event) for event in await connected.client.timeline(job_id)]
 
     found, history = invocation.connect(work)
-    facts = [f"{name}: {value}" for name, value in job_json(found).items() if value]
-    invocation.output.result(job_json(found), "\n".join([*facts, "history:", *history]))
+    lines = [*job_facts(found), "history:", *history]
+    invocation.output.result(job_json(found), "\n".join(lines))
 
 
 @job.command()

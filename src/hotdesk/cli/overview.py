@@ -9,6 +9,8 @@ from hotdesk.cli.records import desk_json, span, worker_json
 from hotdesk.desks import DeskStatus, JobState, Json, WorkerStatus
 
 COUNTED_MAX = 1000
+# They come with their texts, which may be long.
+HELD_COUNTED_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class Overview:
     desks: tuple[DeskStatus, ...]
     waiting: tuple[DeskStatus, ...]
     dead: int
+    held: int
 
     @property
     def pending(self) -> int:
@@ -40,6 +43,7 @@ class Overview:
             "pending": self.pending,
             "running": self.running,
             "dead": self.dead,
+            "held": self.held,
             "workers": [worker_json(worker) for worker in self.workers],
             "desks": [desk_json(desk) for desk in self.desks],
             "waiting": [
@@ -58,6 +62,8 @@ class Overview:
             "jobs": f"{_count(self.pending)} pending, {self.running} running",
             "desks": f"{_count(len(self.waiting))} waiting",
             "dead letters": _count(self.dead) + ("; see: hotdesk dead list" if self.dead else ""),
+            "for approval": _count(self.held, HELD_COUNTED_MAX)
+            + ("; see: hotdesk thread held" if self.held else ""),
         }
 
     def why(self, desk: DeskStatus) -> str:
@@ -87,8 +93,9 @@ async def look(connected: Connected, now: datetime) -> Overview:
         ),
         waiting=tuple(await client.desks(waiting=True, limit=COUNTED_MAX)),
         dead=len(await client.jobs(state=JobState.DEAD, limit=COUNTED_MAX)),
+        held=len(await client.held(limit=HELD_COUNTED_MAX)),
     )
 
 
-def _count(number: int) -> str:
-    return f"{number} or more" if number >= COUNTED_MAX else str(number)
+def _count(number: int, counted_max: int = COUNTED_MAX) -> str:
+    return f"{number} or more" if number >= counted_max else str(number)

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from hotdesk.cli import terminal
+from hotdesk.cli.phrases import dollars, phrase
 from hotdesk.desks import Desk, DeskStatus, Job, Json, WorkerStatus
 from hotdesk.events import StoredEvent
-from hotdesk.ports import LogChunk, ThreadView
+from hotdesk.ports import Held, LogChunk, ThreadView
 
 INSTRUCTION_SHOWN_MAX = 500
+EVENT_SHOWN_MAX = 500
 
 
 def job_json(job: Job) -> dict[str, Json]:
@@ -39,6 +42,19 @@ def job_json(job: Job) -> dict[str, Json]:
         "sender": job.origin.sender,
         "subject": job.origin.subject,
     }
+
+
+def job_facts(job: Job) -> list[str]:
+    """The same in lines for people, without what there is nothing to say about."""
+    lines: list[str] = []
+    for name, value in job_json(job).items():
+        if isinstance(value, list):
+            lines += [f"{name}: {each}" for each in value]
+        elif name == "cost_usd" and value is not None:
+            lines.append(f"cost: {dollars(value)}")
+        elif value:
+            lines.append(f"{name}: {value}")
+    return lines
 
 
 def job_columns(now: datetime) -> Mapping[str, Callable[[Job], str]]:
@@ -143,6 +159,37 @@ def thread_columns(now: datetime) -> Mapping[str, Callable[[ThreadView], str]]:
     }
 
 
+def held_json(held: Held) -> dict[str, Json]:
+    """A job that waits for approval."""
+    job = held.job
+    return {
+        "job": job.id,
+        "desk": str(job.desk),
+        "thread": job.thread,
+        "reason": held.reason,
+        "held_at": _instant(held.held_at),
+        "instruction": job.instruction,
+        "source": job.origin.source,
+        "sender": job.origin.sender,
+        "recipient": job.origin.recipient,
+        "subject": job.origin.subject,
+        "attachments": len(job.origin.attachments),
+    }
+
+
+def held_columns(now: datetime) -> Mapping[str, Callable[[Held], str]]:
+    """The columns of a list of what waits."""
+    return {
+        "JOB": lambda held: held.job.id,
+        "DESK": lambda held: str(held.job.desk),
+        "THREAD": lambda held: held.job.thread,
+        "AGE": lambda held: span(now - held.held_at),
+        "SENDER": lambda held: held.job.origin.sender,
+        "REASON": lambda held: held.reason,
+        "SUBJECT": lambda held: held.job.origin.subject,
+    }
+
+
 def event_json(event: StoredEvent) -> dict[str, Json]:
     """An event with its details."""
     desk = str(Desk.from_key(event.desk)) if event.desk else ""
@@ -159,8 +206,9 @@ def event_json(event: StoredEvent) -> dict[str, Json]:
 
 def event_line(event: StoredEvent) -> str:
     """An event in one line, for people: the time, what happened, and its details."""
-    details = " ".join(f"{name}={value}" for name, value in event.details.items() if value)
-    return f"{event.at:%H:%M:%S} {event.kind} {details}".rstrip()
+    said = f"{event.at:%H:%M:%S} {event.kind} {phrase(event.kind, event.details)}".rstrip()
+    # What strangers wrote in it must not look like an event of its own.
+    return terminal.line(said, length_max=EVENT_SHOWN_MAX)
 
 
 def log_json(chunk: LogChunk) -> dict[str, Json]:
