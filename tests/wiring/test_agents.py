@@ -2,16 +2,22 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from hotdesk.agents.dialect import AgentSettings
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
-from hotdesk.config import Config
-from hotdesk.confinement import UID_DEFAULT, find_confinement
+from hotdesk.config import Config, ProjectConfig
+from hotdesk.confinement import UID_DEFAULT, Network, find_confinement
 from hotdesk.errors import ConfigError
-from hotdesk.wiring.agents import open_agents, origin_of, own_uid
+from hotdesk.runners.model_proxy import ModelAccess
+from hotdesk.runners.step import StepPlan
+from hotdesk.wiring.agents import agents_of, open_agents, origin_of, own_uid
+from hotdesk.wiring.worker import check_runner
 
 CHOSEN = {"confinement": {"mode": "groups"}}
 
@@ -86,3 +92,98 @@ async def test_agents_do_not_see_the_database_nor_the_files_with_secrets(here: P
 
     names = "hotdesk-data hotdesk.db hotdesk.db-wal hotdesk.db-shm hotdesk.db-bell token".split()
     assert hidden == {str(here / name) for name in names}
+
+
+def test_what_a_project_says_of_its_agent_becomes_its_agent(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "hunter2")
+    monkeypatch.setenv("DEPLOY", "hunter3")
+    config = project(
+        repo="a.git",
+        agent="claude",
+        command=["claude-2", "--quiet"],
+        model="opus",
+        key="env:KEY",
+        base_url="https://model.example.org",
+        env={"COLOUR": "blue"},
+        after=["make"],
+        after_seconds=5,
+        fix_attempts=1,
+        publish=["./deploy"],
+        publish_seconds=6,
+        publish_env={"DEPLOY_TOKEN": "env:DEPLOY"},
+        limits={"turns": 7, "budget_usd": 1.5, "agent_seconds": 8},
+    )
+
+    agent = agents_of(config)["a"]
+
+    assert agent.dialect.name == "claude"
+    assert agent.settings == AgentSettings(
+        program=("claude-2", "--quiet"),
+        model="opus",
+        turns_max=7,
+        budget_usd=1.5,
+        key="hunter2",
+        base_url="https://model.example.org",
+    )
+    assert (agent.env, agent.time_max, agent.network) == (
+        {"COLOUR": "blue"},
+        timedelta(seconds=8),
+        Network.OPEN,
+    )
+    assert agent.steps == StepPlan(
+        after=("make",),
+        after_time=timedelta(seconds=5),
+        publish=("./deploy",),
+        publish_time=timedelta(seconds=6),
+        publish_env={"DEPLOY_TOKEN": "hunter3"},
+        env={"COLOUR": "blue"},
+        fix_attempts=1,
+    )
+    assert "hunter" not in repr(agent)
+
+
+def test_every_agent_that_can_be_named_is_known(here: Path) -> None:
+    names = get_args(get_args(ProjectConfig.model_fields["agent"].annotation)[0])
+
+    agents = [agents_of(project(repo="a.git", agent=name))["a"] for name in names]
+
+    assert tuple(agent.dialect.name for agent in agents) == names
+    assert not any(agent.is_plain for agent in agents)
+
+
+def test_the_key_of_an_agent_that_reaches_its_model_only_stays_with_the_proxy(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "hunter2")
+
+    config = project(repo="a.git", agent="claude", key="env:KEY", network="model-only")
+
+    assert agents_of(config)["a"].model == ModelAccess(
+        url="https://api.anthropic.com", key="hunter2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"network": "model-only"}, "base_url: is needed for network = model-only"),
+        ({"network": "model-only", "base_url": "ftp://x"}, "base_url: the model's address must"),
+        ({"network": "none", "agent": "claude"}, "network: with none, claude cannot reach"),
+        ({"prompts": "nowhere"}, "prompts: .*nowhere cannot be read"),
+    ],
+)
+def test_an_agent_that_could_never_work_is_refused_at_the_start(
+    here: Path, settings: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"projects\.a\.{problem}"):
+        agents_of(project(repo="a.git", **settings))
+
+
+def test_a_network_that_the_confinement_cannot_close_is_refused_at_the_start(here: Path) -> None:
+    # By groups: see CHOSEN.
+    config = project(repo="a.git", network="model-only", base_url="https://model.example.org")
+
+    with pytest.raises(ConfigError, match=r"projects\.a\.network: model-only is not possible"):
+        check_runner(config)

@@ -7,6 +7,7 @@ cannot be filled in is found when it is read, and not by the first job.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,7 @@ FIX = "fix.md"
 NAMES = (TASK, FIX)
 TEMPLATE_BYTES_MAX = 100_000
 
-_FENCE = re.compile(r"^\s*(~{3,})", re.MULTILINE)
+_TILDES = re.compile("~+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,8 @@ def mark_of(job_id: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """*text* between lines of tildes, more of them than it has itself at the start of a line."""
-    longest = max((len(found[1]) for found in _FENCE.finditer(text)), default=2)
+    """*text* between two lines of tildes, more of them than it has anywhere itself."""
+    longest = max(map(len, _TILDES.findall(text)), default=0)
     fence = "~" * max(3, longest + 1)
     return f"{fence}\n{text.rstrip()}\n{fence}"
 
@@ -136,6 +137,12 @@ class Prompts:
             request=request, command=failure.command, end=failure.end, lines=failure.lines
         )
         return _marked(request, text)
+
+
+@cache
+def standard() -> Prompts:
+    """Our own prompts."""
+    return Prompts.load()
 
 
 def _marked(request: Request, text: str) -> str:

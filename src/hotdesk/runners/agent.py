@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Dialect
 from hotdesk.agents.plain import Plain
-from hotdesk.agents.prompt import Prompts
+from hotdesk.agents.prompt import Prompts, standard
 from hotdesk.confinement import Limits, Network
 from hotdesk.runners.model_proxy import ModelAccess
 from hotdesk.runners.step import StepPlan
@@ -25,7 +25,7 @@ class Agent:
 
     dialect: Dialect
     settings: AgentSettings
-    prompts: Prompts = field(default_factory=Prompts.load)
+    prompts: Prompts = field(default_factory=standard)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     author: Identity | None = None
     network: Network = Network.OPEN

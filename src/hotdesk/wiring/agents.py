@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from hotdesk.agents.dialect import AgentSettings, Dialect
 from hotdesk.agents.known import KNOWN
 from hotdesk.agents.plain import Plain
-from hotdesk.agents.prompt import Prompts
+from hotdesk.agents.prompt import Prompts, standard
 from hotdesk.backends.address import database_path, files_of, is_stack
 from hotdesk.backends.aws.address import stack_of
 from hotdesk.backends.folder import FolderArchive
@@ -84,7 +84,7 @@ def open_agents(config: Config, backend: Backend) -> Iterator[CommandRunner]:
         read_only=tuple(path.absolute() for path in config.confinement.read_only),
         grace=config.worker.limits.grace / GRACE_SHARES,
     )
-    agents = {name: agent_of(name, project) for name, project in config.projects.items()}
+    agents = agents_of(config)
     _make_data_dir(config)
     with own_uid(config, confinement) as own, open_archive(config) as archive:
         workspaces = workspaces_of(config, archive if is_stack(config.backend) else None)
@@ -157,13 +157,17 @@ def origin_of(project: ProjectConfig) -> Origin:
     return Origin.parse(parts._replace(netloc=f"{user or TOKEN_USER}:{secret}@{host}").geturl())
 
 
-def agent_of(name: str, project: ProjectConfig) -> Agent:
-    """The agent of project *name*, with its secrets read.
+def agents_of(config: Config) -> dict[str, Agent]:
+    """The agents by the name of their project, with their secrets read.
 
     Raises:
         ConfigError: A secret is not there, a prompt cannot be used, or nobody says where the
             model is that alone should be reached.
     """
+    return {name: _agent(name, project) for name, project in config.projects.items()}
+
+
+def _agent(name: str, project: ProjectConfig) -> Agent:
     dialect = Plain(project.command[0]) if project.agent is None else KNOWN[project.agent]()
     settings = AgentSettings(
         program=project.command,
@@ -174,11 +178,20 @@ def agent_of(name: str, project: ProjectConfig) -> Agent:
         base_url=project.base_url,
     )
     network = Network(project.network)
+    if network is Network.NONE and project.agent is not None:
+        raise ConfigError(
+            f"projects.{name}.network",
+            f"with none, {project.agent} cannot reach its model",
+            'set it to "model-only"',
+        )
     env = _read(project.env)
+    prompts = standard()
+    if folder := project.prompts_folder:
+        prompts = Prompts.load(folder, key=f"projects.{name}.prompts")
     return Agent(
         dialect=dialect,
         settings=settings,
-        prompts=prompts_of(name, project),
+        prompts=prompts,
         env=env,
         author=project.identity,
         network=network,
@@ -195,15 +208,6 @@ def agent_of(name: str, project: ProjectConfig) -> Agent:
             fix_attempts=project.fix_attempts,
         ),
     )
-
-
-def prompts_of(name: str, project: ProjectConfig) -> Prompts:
-    """The prompts of project *name*.
-
-    Raises:
-        ConfigError: One of the user's own cannot be used.
-    """
-    return Prompts.load(project.prompts_folder, key=f"projects.{name}.prompts")
 
 
 def _model(name: str, dialect: Dialect, settings: AgentSettings) -> ModelAccess:

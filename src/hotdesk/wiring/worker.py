@@ -14,7 +14,7 @@ from hotdesk.desks import Desk
 from hotdesk.errors import ConfigError
 from hotdesk.ports import Backend, Protection, Runner, Unprotected, WorkerCard
 from hotdesk.runners.function import FunctionRunner
-from hotdesk.wiring.agents import confinement_of, open_agents
+from hotdesk.wiring.agents import agents_of, confinement_of, open_agents
 from hotdesk.wiring.connection import client_of, open_backend
 from hotdesk.wiring.handler import load_handler
 from hotdesk.worker import Worker
@@ -29,7 +29,9 @@ def check_runner(config: Config) -> None:
     if config.worker.handler is not None:
         load_handler(config.worker.handler)
     elif config.projects:
-        confinement_of(config)
+        confinement = confinement_of(config)
+        for name, agent in agents_of(config).items():
+            confinement.check_network(agent.network, f"projects.{name}.network")
     else:
         raise ConfigError(
             "projects",
@@ -50,7 +52,6 @@ def open_runner(config: Config, backend: Backend) -> Iterator[Runner]:
     Raises:
         ConfigError: There is neither, or it cannot be used here.
     """
-    check_runner(config)
     if config.worker.handler is not None:
         yield FunctionRunner(load_handler(config.worker.handler))
     else:
