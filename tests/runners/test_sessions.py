@@ -260,3 +260,59 @@ async def test_an_archive_that_is_not_there_yet_is_empty(
     assert await archive.get("sessions/x") is None
     assert await archive.remove_before(datetime(2020, 1, 1, tzinfo=UTC)) == 0
     await archive.remove("sessions/x")
+
+
+def files_in(home: Path) -> list[str]:
+    folder = home / FOLDER
+    return sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
+
+
+async def test_a_note_travels_with_a_session_and_no_agent_can_write_it(
+    archive: FolderArchive, homes: Homes
+) -> None:
+    home, other = homes.new(), homes.new()
+    mine = worker(archive)
+    await mine.unpack(claim(), "t1", home)
+    (home / FOLDER / sessions.NOTE).write_text("written by the agent")
+
+    await mine.pack(claim(), "t1", home, note=b"ours")
+    found = await worker(archive).unpack(claim(2), "t1", other)
+
+    assert found.note == b"ours"
+    assert list((other / FOLDER).iterdir()) == []
+
+
+async def test_only_the_folders_that_are_kept_are_packed_and_unpacked(
+    archive: FolderArchive, homes: Homes
+) -> None:
+    home, mine, everything = homes.new(), homes.new(), homes.new()
+    first = worker(archive)
+    await first.unpack(claim(), "t1", home)
+    for name in ("a/b/kept", "a/b/c/kept", "a/left", "left", "ab/left", "a/bc/left"):
+        path = home / FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for number in range(3):
+        (home / FOLDER / "ab" / str(number)).touch()
+
+    await first.pack(claim(), "t1", home, kept=["a/b"])
+    await worker(archive).unpack(claim(2), "t1", everything)
+    await worker(archive).unpack(claim(3), "t1", mine, kept=["a/b/c"])
+
+    assert files_in(everything) == ["a/b/c/kept", "a/b/kept"]
+    assert files_in(mine) == ["a/b/c/kept"]
+
+
+async def test_what_is_not_kept_does_not_count_against_the_bounds(
+    archive: FolderArchive, homes: Homes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "FILES_MAX", 2)
+    home = homes.new()
+    mine = worker(archive)
+    await mine.unpack(claim(), "t1", home)
+    for number in range(5):
+        (home / FOLDER / str(number)).touch()
+    (home / FOLDER / "memory").mkdir()
+
+    assert await mine.pack(claim(), "t1", home, kept=["memory"]) == ""
+    assert "more than 2 files" in await mine.pack(claim(), "t1", home)
