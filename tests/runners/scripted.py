@@ -48,7 +48,8 @@ class Scripted:
 
     def invocation(self, settings: AgentSettings, turn: Turn) -> Invocation:
         """Start it."""
-        env = {"RESUME": turn.session_id, "GUIDANCE": turn.guidance, "KEY": settings.key}
+        env = {"RESUME": turn.session_id, "GUIDANCE": turn.guidance}
+        env |= {"KEY": settings.key, "URL": settings.base_url}
         return Invocation(
             argv=("sh", "-c", PROGRAM + self.script), env=env, stdin=turn.prompt.encode()
         )
@@ -113,7 +114,7 @@ class ScriptedReader:
 
 def scripted(script: str, **settings: Any) -> Agent:  # noqa: ANN401 - the fields of Agent
     """Make an agent of *script*."""
-    return Agent(dialect=Scripted(script=script), settings=AgentSettings(), **settings)
+    return Agent(**{"dialect": Scripted(script=script), "settings": AgentSettings(), **settings})
 
 
 def plain(script: str, **settings: Any) -> Agent:  # noqa: ANN401 - the fields of Agent

@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 
 from hotdesk import Job, JobState
+from hotdesk.agents.dialect import AgentSettings
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
+from hotdesk.confinement import Network
 from hotdesk.desks import Json
 from hotdesk.desks import Origin as MailOrigin
 from hotdesk.runners.exchange import TOOLS_MAX
+from hotdesk.runners.model_proxy import MODEL_KEY, MODEL_URL, ModelAccess
 from hotdesk.session import WorkerLimits
 from tests.runners.scripted import scripted
 from tests.runners.stage import SOON, Serve, logged
@@ -161,3 +164,19 @@ async def test_what_a_killed_run_cost_is_counted_too(serve: Serve, store: Sqlite
 
     assert await store.counted("usd/amelia", since=SystemClock().now() - timedelta(days=1))
     assert ended[1]["problem"] == "stopped"
+
+
+@pytest.mark.needs("bwrap")
+async def test_an_agent_that_reaches_its_model_only_is_never_given_the_key(serve: Serve) -> None:
+    agent = scripted(
+        'env | grep -v ^GUIDANCE | sed "s/^/answer /"',
+        settings=AgentSettings(key="hunter2", base_url="https://model.example.org"),
+        network=Network.MODEL_ONLY,
+        model=ModelAccess(url="https://model.example.org", key="hunter2"),
+    )
+    async with serve(agent) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert {f"KEY={MODEL_KEY}", f"URL={MODEL_URL}"} <= set(done.text.splitlines())
+    assert "hunter2" not in done.text
