@@ -7,17 +7,20 @@ agent sends back of them. Every request is kept; one that no script foresees fai
 """
 
 import json
+import re
 import socket
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 Json = dict[str, Any]
+
+_CWD = re.compile(r"[Ww]orking directory: (/\S+)")
 
 MODEL = "claude-opus-4-5"
 TOKENS_IN = 100
@@ -72,7 +75,7 @@ Step = Say | Call | Fail | Hang | BreakOff
 
 
 def write(path: str, content: str) -> Call:
-    """Write a file; *path* is absolute."""
+    """Write a file; ``{cwd}`` in *path* is the folder that the agent says it works in."""
     return Call("Write", {"file_path": path, "content": content})
 
 
@@ -111,6 +114,12 @@ class Request:
     def count(self, text: str) -> int:
         """How often *text* stands in the whole conversation."""
         return sum(said.count(text) for role in ("user", "assistant") for said in self.texts(role))
+
+    @property
+    def cwd(self) -> str:
+        """Where the agent says that it works, as it said it last."""
+        said = [self.system, *(text for each in self.body["messages"] for text in _texts(each))]
+        return str(_CWD.findall("\n".join(said))[-1])
 
     @property
     def system(self) -> str:
@@ -284,6 +293,12 @@ def events(step: Say | Call, *, model: str = MODEL) -> Iterator[Json]:
     yield {"type": "message_stop"}
 
 
+def _placed(value: object, request: Request) -> object:
+    if isinstance(value, str) and "{cwd}" in value:
+        return value.replace("{cwd}", request.cwd)
+    return value
+
+
 def whole(told: Sequence[Json]) -> Json:
     """The message that *told* makes, for a request that wants it in one piece."""
     message: Json = {**told[0]["message"], "content": []}
@@ -349,6 +364,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.end_headers()
         words = step if isinstance(step, Say | Call) else Say("Half an answer")
+        if isinstance(words, Call):
+            given = {k: _placed(v, request) for k, v in words.input.items()}
+            words = replace(words, input=given)
         told = [*events(words, model=request.body.get("model", MODEL))]
         if not isinstance(step, Say | Call):
             told = told[:3]

@@ -1,0 +1,95 @@
+"""From a mail to its answer with the real Claude Code, through interrupts and lost workers."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from hotdesk.demo.mails import text_of
+from hotdesk.desks import JobState
+from tests.agents.model_api import Hang, ModelApi, Say, bash, edit, read, write
+from tests.agents.real.house import DESK, House, house
+
+pytestmark = [pytest.mark.anyio, pytest.mark.agents, pytest.mark.timeout(90)]
+
+BLUE = "make the header blue"
+GREEN = "no, make it green"
+CSS = "{cwd}/header.css"
+
+
+async def branch_of(at: House) -> str:
+    (branch,) = await at.site.branches()
+    return branch.name
+
+
+async def test_a_newer_mail_interrupts_and_the_conversation_goes_on(
+    api: ModelApi, passable: Path
+) -> None:
+    api.on(BLUE, write(CSS, "h1 { color: blue }"), bash("true; sleep 60"))
+    api.on(GREEN, read(CSS), edit(CSS, "blue", "green"), Say("The header is green now."))
+    async with house(passable, api) as at:
+        first = await at.mail(BLUE)
+        await at.asked(2)
+
+        second = await at.mail(GREEN, answers=first)
+        answer = await at.answer_to(second)
+
+        interrupted = await at.job_of(first)
+        assert interrupted.state is JobState.PREEMPTED
+        assert interrupted.partial_commit
+        (branch,) = await at.site.branches()
+        assert sorted(stamp.is_partial for _, stamp in branch.commits) == [False, True]
+        assert await at.site.page(branch.name, "header.css") == "h1 { color: green }"
+        assert "The header is green now." in text_of(answer)
+        assert await at.answer_to(first)
+
+    resumed = api.requests[-1]
+    prompts = [text for text in resumed.texts("user") if "system-reminder" not in text]
+    assert sum(text.count(BLUE) for text in prompts) == 1
+    assert sum(text.count(GREEN) for text in prompts) == 1
+    # The same conversation: the agent still knows what it did before it was stopped.
+    assert len({each.headers["x-claude-code-session-id"] for each in api.requests}) == 1
+    assert resumed.count("h1 { color: blue }") >= 1
+
+
+async def test_another_worker_goes_on_with_the_conversation_of_one_that_was_killed(
+    api: ModelApi, passable: Path
+) -> None:
+    api.on(BLUE, Say("The header is blue now."))
+    api.on(GREEN, write(CSS, "green"), Hang(times=1), Say("It is green."))
+    async with house(passable, api, workers=2) as at:
+        first = await at.mail(BLUE)
+        answer = await at.answer_to(first)
+        second = await at.mail(GREEN, answers=answer)
+        # One for the first mail, one that writes, and one that has no answer.
+        await at.asked(3)
+
+        (busy,) = [each for each in await at.client.workers() if each.job_id]
+        os.kill(busy.pid, signal.SIGKILL)
+        text = text_of(await at.answer_to(second))
+
+        assert "It is green." in text
+        assert (await at.job_of(second)).state is JobState.SUCCEEDED
+        assert await at.site.page(await branch_of(at), "header.css") == "green"
+    prompts = [text for text in api.requests[-1].texts("user") if "system-reminder" not in text]
+    assert sum(text.count(BLUE) for text in prompts) == 1
+    assert sum(text.count(GREEN) for text in prompts) == 1
+    assert len({each.headers["x-claude-code-session-id"] for each in api.requests}) == 1
+
+
+async def test_a_conversation_that_is_lost_is_told_again(api: ModelApi, passable: Path) -> None:
+    api.on(BLUE, Say("The header is blue now."))
+    api.on(GREEN, Say("It is green."))
+    async with house(passable, api) as at:
+        answer = await at.answer_to(await at.mail(BLUE))
+        shutil.rmtree(passable / "data" / "archive" / "sessions")
+
+        await at.answer_to(await at.mail(GREEN, answers=answer))
+
+        assert len(await at.client.threads(DESK)) == 1
+    prompt = api.requests[-1].texts("user")[-1]
+    assert prompt.count(BLUE) == 1
+    assert "The header is blue now." in prompt
+    assert len({each.headers["x-claude-code-session-id"] for each in api.requests}) == 2
