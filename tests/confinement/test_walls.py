@@ -183,16 +183,15 @@ async def test_only_what_is_writable_can_be_written(place: Place) -> None:
 
 
 async def test_temporary_files_can_be_written_and_are_the_programs_own(place: Place) -> None:
-    # The place lies in the same folder, so this is beside it.
-    beside = f"{place.root.name}-beside"
+    name = place.root.name
 
     _, output = await place.run(
-        f"echo x >/tmp/{beside}; cp /tmp/{beside} /dev/shm; cat /dev/shm/{beside}"
+        f"echo x >/tmp/{name}; cp /tmp/{name} /dev/shm; cat /dev/shm/{name}"
     )
 
     assert output == "x\n"
-    assert place.has(f"../{beside}") == (not place.confinement.hides_files)
-    await place.run(f"rm -f /tmp/{beside} /dev/shm/{beside}")
+    assert place.has(f"../../tmp/{name}") == (not place.confinement.hides_files)
+    await place.run(f"rm -f /tmp/{name} /dev/shm/{name}")
 
 
 async def test_the_folder_for_temporary_files_is_bounded(place: Place) -> None:

@@ -85,8 +85,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     confinement: Confinement = request.param
     if confinement.uid is not None:
         confinement = replace(confinement, uid=next(UIDS))
-    # Not pytest's own folder: only root can pass through it, and programs run as others.
-    root = Path(os.path.realpath(tempfile.mkdtemp(prefix="hotdesk-test-")))
+    # Not pytest's own folder: only root can pass through it, and programs run as others. And
+    # not in /tmp, which is a program's own: nothing there would have to be hidden from it.
+    root = Path(os.path.realpath(tempfile.mkdtemp(prefix="hotdesk-test-", dir="/var/tmp")))
     root.chmod(0o755)
     place = Place(root=root, confinement=confinement)
     place.folder("workspace")

@@ -16,7 +16,7 @@ from anyio.abc import SocketStream
 from hotdesk.errors import Rejected
 from hotdesk.runners import model_proxy
 from hotdesk.runners.model_proxy import MODEL_KEY, ModelAccess
-from tests.runners.model_server import KEY, ModelServer, model_server, way_to
+from tests.runners.model_server import KEY, OK, ModelServer, model_server, way_to
 
 pytestmark = pytest.mark.anyio
 
@@ -261,7 +261,8 @@ async def test_a_model_that_hangs_is_told_as_504(
     monkeypatch.setitem(model_proxy.TIMEOUT, "read", 0.1)
     model.answer = hang
 
-    answer = await agent.post("/", content=b"x")
+    with anyio.fail_after(3):
+        answer = await agent.post("/", content=b"x")
 
     assert answer.status_code == 504
 
@@ -337,6 +338,30 @@ async def test_an_agent_that_says_nothing_is_not_waited_for(
     monkeypatch.setattr(model_proxy, "REQUEST_SECONDS_MAX", 0.1)
 
     assert await said(door, b"GET / HT") == b""
+
+
+async def test_an_answer_that_takes_its_time_holds_up_no_other(
+    agent: httpx.AsyncClient, model: ModelServer
+) -> None:
+    second_came = anyio.Event()
+
+    async def wait_for_the_second(stream: SocketStream) -> None:
+        if model.asked[-1].target.endswith("/second"):
+            second_came.set()
+        await second_came.wait()
+        await stream.send(OK)
+
+    model.answer = wait_for_the_second
+    statuses = []
+
+    async def ask(path: str) -> None:
+        statuses.append((await agent.get(path)).status_code)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, "/first")
+        tasks.start_soon(ask, "/second")
+
+    assert statuses == [200, 200]
 
 
 async def test_more_connections_than_are_served_wait_for_their_turn(
