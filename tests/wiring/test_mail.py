@@ -60,6 +60,14 @@ async def test_the_link_of_an_answer_leads_to_its_branch(preview: str | None, li
     assert presentation_of(config, workspaces_of(config), JOB).preview == link
 
 
+@pytest.mark.parametrize("shows_cost", [True, False])
+async def test_the_cost_is_shown_where_the_project_says_so(*, shows_cost: bool) -> None:
+    project = {"repo": "a.git", "command": ["a"], "show_cost": shows_cost}
+    config = Config.model_validate({"projects": {"amelia": project}})
+
+    assert presentation_of(config, workspaces_of(config), JOB).shows_cost == shows_cost
+
+
 async def test_a_relay_gets_its_password_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELAY_PASSWORD", "hunter2")
     config = configured(port=25, username="me", password="env:RELAY_PASSWORD")
