@@ -5,7 +5,6 @@ from collections import deque
 import click
 
 from hotdesk import events as kinds
-from hotdesk.cli import terminal
 from hotdesk.cli.invocation import Connected, Invocation
 from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.records import event_json, event_line
@@ -50,6 +49,6 @@ def events(
     for event in found:
         place = f" {Desk.from_key(event.desk)}" if event.desk else ""
         line = f"{event.at:%Y-%m-%d} {event_line(event)}{place} {event.job_id}".rstrip()
-        output.result(event_json(event), terminal.line(line, length_max=1000))
+        output.result(event_json(event), line)
     if not found:
         output.note("Nothing of that kind is known.")

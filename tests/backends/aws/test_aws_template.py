@@ -144,6 +144,13 @@ def test_the_workflow_of_the_template_is_the_one_that_the_backend_knows() -> Non
     }
 
 
+def test_only_what_says_when_expires_from_the_table() -> None:
+    ttl = properties("Table")["TimeToLiveSpecification"]
+
+    # Tallies have it as a number of seconds, and nothing else has it: DynamoDB lets that be.
+    assert ttl == {"AttributeName": "expires", "Enabled": True}
+
+
 def test_what_is_kept_is_encrypted_and_outlives_the_stack() -> None:
     table, bucket = properties("Table"), properties("Bucket")
 

@@ -1,0 +1,188 @@
+"""What waits for approval keeps its long texts for as long as it waits, and counts pass."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hotdesk.backends.aws.backend import AwsBackend
+from hotdesk.backends.aws.blobs import PREFIX
+from hotdesk.backends.aws.bucket import Bucket
+from hotdesk.backends.aws.calls import Calls
+from hotdesk.desks import Outcome
+from hotdesk.errors import NotFound, StoreError
+from hotdesk.ports import TALLY_KEPT, TALLY_STEP
+from hotdesk.testing import FakeClock
+from hotdesk.testing.scene import RETENTION, Scene, a_mail
+from tests.backends.aws.stacks import Stacks
+
+pytestmark = pytest.mark.anyio
+
+ConnectCalls = Callable[..., Calls]
+Slow = Callable[[str, Callable[[], Awaitable[object]]], Scene]
+LARGE = replace(a_mail("a"), instruction="ä" * 20_000)
+
+
+class Killed(BaseException):
+    """The process is gone; no code of it catches that."""
+
+
+class Mortal(Calls):
+    """Clients of a process that dies instead of writing to the table."""
+
+    async def call(self, service: str, operation: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as Calls has it
+        """Call, or die."""
+        if operation == "transact_write_items":
+            raise Killed
+        return await super().call(service, operation, arguments)
+
+
+class Meanwhile(Calls):
+    """Clients of a process that is overtaken by another one at its first call of a kind."""
+
+    at = ""
+    deed: Callable[[], Awaitable[object]]
+
+    async def call(self, service: str, operation: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as Calls has it
+        """Let the other one go first, once."""
+        if operation == self.at:
+            self.at = ""
+            await self.deed()
+        return await super().call(service, operation, arguments)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Where everybody reads the time."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def scene(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> AsyncIterator[Scene]:
+    """A stack."""
+    backend = AwsBackend(connect_calls(), stack, clock)
+    yield Scene(backend, clock)
+    await backend.close()
+
+
+@pytest.fixture
+def bucket(stack: str, connect_calls: ConnectCalls) -> Bucket:
+    """The bucket of that stack."""
+    return Bucket(connect_calls(), stack)
+
+
+@pytest.fixture
+def slow(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> Slow:
+    """A process that is overtaken at a call."""
+
+    def make(at: str, deed: Callable[[], Awaitable[object]]) -> Scene:
+        calls = connect_calls(Meanwhile)
+        assert isinstance(calls, Meanwhile)
+        calls.at, calls.deed = at, deed
+        return Scene(AwsBackend(calls, stack, clock), clock)
+
+    return make
+
+
+async def hold(scene: Scene, job_id: str = "a") -> None:
+    """Hold a mail with a long text."""
+    await scene.backend.hold(replace(LARGE, id=job_id), "why", now=scene.clock.now())
+
+
+async def test_a_long_text_is_kept_once_while_its_mail_waits_and_goes_with_it(
+    scene: Scene, bucket: Bucket
+) -> None:
+    await hold(scene)
+    [text] = await bucket.keys(PREFIX)
+    await hold(scene)
+    assert await bucket.keys(PREFIX) == [text]
+
+    await scene.backend.drop_held("a")
+
+    assert await bucket.keys(PREFIX) == []
+
+
+async def test_what_is_removed_with_a_job_is_not_the_text_of_the_mail_that_still_waits(
+    scene: Scene,
+) -> None:
+    await hold(scene)
+    await scene.submit(replace(LARGE, origin=a_mail("a").origin))
+    claim = await scene.claimed("w1")
+    await scene.settle(await scene.handed(claim), Outcome.failed("no"))
+
+    await scene.backend.discard("a", now=scene.clock.now())
+
+    assert (await scene.backend.held_job("a")).job == LARGE
+
+
+async def test_the_walk_through_the_bucket_keeps_the_texts_of_what_waits_and_no_others(
+    scene: Scene, bucket: Bucket, stack: str, connect_calls: ConnectCalls, clock: FakeClock
+) -> None:
+    await hold(scene, "kept")
+    [kept] = await bucket.keys(PREFIX)
+    with pytest.raises(Killed):
+        await hold(Scene(AwsBackend(connect_calls(Mortal), stack, clock), clock), "lost")
+    assert len(await bucket.keys(PREFIX)) == 2
+    # The emulator's own clock says when an object was put.
+    put_at = (await bucket.ages(PREFIX))[kept]
+    clock.jump(max(put_at + timedelta(hours=25) - clock.now(), timedelta(0)))
+
+    await scene.backend.sweep(retention=RETENTION * 1000, now=clock.now())
+
+    assert await bucket.keys(PREFIX) == [kept]
+
+
+async def test_a_text_that_somebody_removed_is_named_and_its_mail_can_still_be_dropped(
+    scene: Scene, bucket: Bucket
+) -> None:
+    await hold(scene)
+    await bucket.remove_all(await bucket.keys(PREFIX))
+    with pytest.raises(StoreError, match=PREFIX):
+        await scene.backend.held_job("a")
+
+    await scene.backend.drop_held("a")
+
+    with pytest.raises(NotFound):
+        await scene.backend.held_job("a")
+
+
+async def test_a_mail_that_is_approved_just_when_it_comes_again_does_not_wait_again(
+    scene: Scene, bucket: Bucket, slow: Slow
+) -> None:
+    async def approve() -> None:
+        await hold(scene)
+        await scene.submit(LARGE)
+        await scene.backend.drop_held("a")
+
+    await hold(slow("transact_write_items", approve))
+
+    assert await scene.backend.held() == []
+    # Of the two texts the job has one, and nobody has the other.
+    assert len(await bucket.keys(PREFIX)) == 1
+
+
+async def test_a_late_drop_does_not_forget_what_is_held_since(
+    scene: Scene, clock: FakeClock, slow: Slow
+) -> None:
+    async def drop_and_hold_again() -> None:
+        await scene.backend.drop_held("a")
+        clock.jump(timedelta(seconds=1))
+        await hold(scene)
+
+    await hold(scene)
+
+    await slow("delete_item", drop_and_hold_again).backend.drop_held("a")
+
+    assert [each.job for each in await scene.backend.held()] == [LARGE]
+
+
+async def test_a_count_is_forgotten_by_the_table_two_days_after_its_step(
+    scene: Scene, stacks: Stacks, stack: str
+) -> None:
+    await scene.backend.count("jobs/website", 1, now=scene.clock.now())
+
+    [item] = stacks.client("dynamodb").scan(TableName=stacks.names(stack).table)["Items"]
+    kept = int(item["expires"]["N"]) - scene.clock.now().timestamp()
+    assert TALLY_KEPT <= timedelta(seconds=kept) <= TALLY_KEPT + TALLY_STEP
