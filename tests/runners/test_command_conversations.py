@@ -11,6 +11,7 @@ from hotdesk import Client, JobState
 from hotdesk.agents.dialect import AgentSettings
 from hotdesk.agents.prompt import Prompts
 from hotdesk.backends.folder import FolderArchive
+from hotdesk.desks import Origin
 from hotdesk.runners.agent import Agent
 from tests.runners.scripted import Scripted, scripted
 from tests.runners.stage import SOON, Serve, logged
@@ -210,3 +211,24 @@ async def test_an_agent_that_uses_up_its_time_fails_and_its_work_is_kept(
     assert done.state is JobState.FAILED
     assert "stopped after 0.7 s, the most that limits.agent_seconds allows" in done.text
     assert git("show", "hotdesk/scott/t1:done", at=origin.path) == "partly"
+
+
+async def test_what_came_with_an_interrupted_request_is_there_for_the_one_that_continues_it(
+    serve: Serve, folder: Path
+) -> None:
+    for name in ("logo.txt", "plan.txt"):
+        (folder / name).write_text(f"this is {name}")
+    script = """
+    if ! asked correction; then
+        trap 'exit 0' INT; echo at work; while :; do sleep 0.05; done
+    fi
+    cat $(sed -n 's/^- //p' ~/prompt) | sed 's/^/answer /'; echo
+    """
+    logo, plan = (Origin(attachments=(str(folder / f"{each}.txt"),)) for each in ("logo", "plan"))
+    async with serve(scripted(script)) as client:
+        first = await client.submit("amelia/scott", "use my logo", thread="t1", origin=logo)
+        await logged(client, first, "at work")
+        second = await client.submit("amelia/scott", "correction", thread="t1", origin=plan)
+        done = await client.result(second.id, timeout=SOON)
+
+    assert done.text == "this is logo.txtthis is plan.txt"

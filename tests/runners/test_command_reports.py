@@ -1,5 +1,6 @@
 """What agents say of their runs: on the timeline, in the tallies, and as the end of their job."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from hotdesk.desks import Origin as MailOrigin
 from hotdesk.runners.exchange import TOOLS_MAX
 from hotdesk.runners.model_proxy import MODEL_KEY, MODEL_URL, ModelAccess
 from hotdesk.session import WorkerLimits
-from tests.runners.scripted import scripted
+from tests.runners.scripted import plain, scripted
 from tests.runners.stage import SOON, Serve, logged
 
 pytestmark = pytest.mark.anyio
@@ -180,3 +181,30 @@ async def test_an_agent_that_reaches_its_model_only_is_never_given_the_key(serve
 
     assert {f"KEY={MODEL_KEY}", f"URL={MODEL_URL}"} <= set(done.text.splitlines())
     assert "hunter2" not in done.text
+
+
+async def test_what_an_agent_says_is_told_without_its_secrets(
+    serve: Serve, store: SqliteBackend
+) -> None:
+    script = """
+    printf 'hunt'; sleep 0.1; printf 'er2hunter2\\n'; echo used cat hunter2hunter2
+    echo "answer hunter2hunter2"; printf 'the end is hunter2'
+    """
+    agent = scripted(script, secrets=("hunter2hunter2",))
+    async with serve(agent) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+        log = "".join(chunk.text for chunk in await client.log(job.id))
+        seen = await told(store, job, "ToolUsed")
+
+    assert (done.text, log) == ("***", "***\n")
+    assert seen == [("ToolUsed", {"tool": "cat", "target": "***"})]
+
+
+async def test_an_answer_file_is_told_without_secrets(serve: Serve) -> None:
+    agent = plain('echo "the key is hunter2hunter2" > "$HOTDESK_RESULT_FILE"')
+    async with serve(replace(agent, secrets=("hunter2hunter2",))) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.text == "the key is ***"

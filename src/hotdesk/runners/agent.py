@@ -20,13 +20,15 @@ class Agent:
 
     ``env`` is all that its environment has beyond the usual and what the dialect needs. One
     run may last ``time_max``, if that is set. ``steps`` is what follows it. ``model`` is what it
-    reaches with the network ``model-only``.
+    reaches with the network ``model-only``. ``secrets`` are values that nobody may read in
+    what it says.
     """
 
     dialect: Dialect
     settings: AgentSettings
     prompts: Prompts = field(default_factory=standard)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     author: Identity | None = None
     network: Network = Network.OPEN
     model: ModelAccess | None = None

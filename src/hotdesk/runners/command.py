@@ -5,12 +5,13 @@ pushing are done here, after it has ended: nothing of what it leaves is run outs
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from hotdesk.agents.prompt import Failure
 from hotdesk.confinement import Confinement
 from hotdesk.desks import Claim, Delivery, Desk, Job, Result
-from hotdesk.errors import AttemptFailed
+from hotdesk.errors import AttemptFailed, NotFound
 from hotdesk.ports import Archive, Clock, Context, Records, Tallies
 from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.attachments import Attachments
@@ -103,7 +104,9 @@ class CommandRunner:
         )
         self._workspace = workspace
         async with self._homes.open(job.desk, delivery.claim.generation) as home:
-            offer = await self._attachments.offer(delivery, home, stop=context.interrupted.wait)
+            offer = await self._attachments.offer(
+                await self._with_attachments(delivery), home, stop=context.interrupted.wait
+            )
             session = await self._sessions.unpack(
                 delivery.claim, job.thread, home, kept=agent.dialect.kept
             )
@@ -238,6 +241,18 @@ class CommandRunner:
         self._progress = self._progress.with_result(result)
         await context.save_partial(self._progress.json())
         return replace(result, commit=await workspace.push(confirm=context.confirm))
+
+    async def _with_attachments(self, delivery: Delivery) -> Delivery:
+        """*delivery* with the attachments of the interrupted jobs, whose requests still count."""
+        job = delivery.job
+        attachments: list[str] = []
+        for each in delivery.folded:
+            # Retention may have removed it meanwhile.
+            with suppress(NotFound):
+                attachments += (await self._records.job(each.job_id)).origin.attachments
+        attachments += job.origin.attachments
+        origin = replace(job.origin, attachments=tuple(dict.fromkeys(attachments)))
+        return replace(delivery, job=replace(job, origin=origin))
 
     async def _earlier(self, job: Job) -> Sequence[Job]:
         return await self._records.jobs(desk=job.desk, thread=job.thread, limit=EARLIER_MAX)

@@ -4,6 +4,7 @@ What it says goes to the job's log and timeline as it comes. What it cost is cou
 whatever its end, also when it is killed.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 
-from hotdesk.agents.dialect import Began, Report, Said, Sign, Turn, Used
+from hotdesk.agents.dialect import Began, Reader, Report, Said, Sign, Turn, Used
 from hotdesk.confinement import Confinement, Walls
 from hotdesk.desks import Delivery
 from hotdesk.events import AgentBegan, AgentEnded, ToolUsed
@@ -20,6 +21,7 @@ from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.jobfile import JOB_FILE, RESULT_FILE
 from hotdesk.runners.model_proxy import MODEL_KEY, MODEL_URL
 from hotdesk.runners.process import Program, run_program
+from hotdesk.runners.redaction import Redaction
 from hotdesk.runners.sessions import FOLDER
 from hotdesk.runners.spending import Spending, believed
 from hotdesk.workspaces import Workspace
@@ -95,8 +97,9 @@ class Exchange:
             AttemptFailed: It could not be started.
         """
         reader = await to_thread.run_sync(self._agent.dialect.reader, turn)
-        is_started = has_begun = is_late = False
-        self.session_id = ""
+        ear = _Ear(reader, Redaction(self._agent.secrets), partial(self._tell, turn))
+        time_max = self._agent.time_max
+        is_started = is_late = False
 
         async def started(pids: tuple[int, ...]) -> None:
             nonlocal is_started
@@ -104,44 +107,35 @@ class Exchange:
                 await self._workspace.note_process(pid)
             is_started = True
 
-        async def heard(chunk: bytes) -> None:
-            nonlocal has_begun
-            for sign in reader.feed(chunk):
-                if isinstance(sign, Began):
-                    has_begun, self.session_id = True, sign.session_id
-                await self._tell(sign, is_resumed=bool(turn.session_id))
-
         async def stop() -> None:
             nonlocal is_late
-            time_max = self._agent.time_max
             with anyio.move_on_after(None if time_max is None else time_max.total_seconds()):
                 await self._context.interrupted.wait()
                 return
             is_late = True
 
-        ended = partial(reader.report, exit_code=KILLED, was_stopped=True)
-        was_stopped = True
+        self.session_id = ""
+        exit_code, was_stopped = KILLED, True
         try:
             end = await run_program(
-                self._program(turn), self._confinement, on_start=started, on_output=heard, stop=stop
+                self._program(turn),
+                self._confinement,
+                on_start=started,
+                on_output=ear.hear,
+                stop=stop,
             )
-            was_stopped = end.was_stopped
-            ended = partial(reader.report, exit_code=end.exit_code, was_stopped=was_stopped)
+            exit_code, was_stopped = end.exit_code, end.was_stopped
         finally:
-            report = ended()
-            self.session_id = report.session_id or self.session_id
+            # Also when it was killed, because the attempt was cancelled.
+            with anyio.move_on_after(FAREWELL_SECONDS_MAX, shield=True):
+                await ear.finish()
+            report = reader.report(exit_code=exit_code, was_stopped=was_stopped)
+            self.session_id = report.session_id or ear.session_id
             if is_started:
-                # Also when it was killed, because the attempt was cancelled.
+                word = _word(report, was_stopped=was_stopped, is_late=is_late)
                 with anyio.move_on_after(FAREWELL_SECONDS_MAX, shield=True):
-                    await self._count(
-                        report, _word(report, was_stopped=was_stopped, is_late=is_late)
-                    )
-        return Run(
-            report=report,
-            has_begun=has_begun,
-            is_stopped=was_stopped,
-            is_late=is_late,
-        )
+                    await self._count(report, word)
+        return Run(report=report, has_begun=ear.has_begun, is_stopped=was_stopped, is_late=is_late)
 
     def _program(self, turn: Turn) -> Program:
         settings, model = self._agent.settings, self._agent.model
@@ -172,7 +166,7 @@ class Exchange:
             model=model,
         )
 
-    async def _tell(self, sign: Sign, *, is_resumed: bool) -> None:
+    async def _tell(self, turn: Turn, sign: Sign) -> None:
         """Pass on what the agent says; all of it is the agent's own, and may be anything."""
         match sign:
             case Said():
@@ -182,7 +176,7 @@ class Exchange:
                     AgentBegan(
                         agent=self._agent.dialect.name,
                         model=_short(sign.model),
-                        is_resumed=is_resumed,
+                        is_resumed=bool(turn.session_id),
                     )
                 )
             case Used():
@@ -210,6 +204,31 @@ class Exchange:
         self.cost_usd = (self.cost_usd or 0.0) + cost
         if trouble := await self._spending.count(self._delivery.job, cost):
             await self._context.log(f"[{trouble}]\n")
+
+
+class _Ear:
+    """Hears what a run says, without the secrets in it, and tells it on sign by sign."""
+
+    def __init__(
+        self, reader: Reader, redaction: Redaction, tell: Callable[[Sign], Awaitable[None]]
+    ) -> None:
+        self.has_begun = False
+        self.session_id = ""
+        self._reader = reader
+        self._redaction = redaction
+        self._tell = tell
+
+    async def hear(self, chunk: bytes) -> None:
+        await self._pass_on(self._redaction.pass_on(chunk))
+
+    async def finish(self) -> None:
+        await self._pass_on(self._redaction.finish())
+
+    async def _pass_on(self, said: bytes) -> None:
+        for sign in self._reader.feed(said):
+            if isinstance(sign, Began):
+                self.has_begun, self.session_id = True, sign.session_id
+            await self._tell(sign)
 
 
 def _word(report: Report, *, was_stopped: bool, is_late: bool) -> str:

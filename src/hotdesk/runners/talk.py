@@ -18,6 +18,7 @@ from hotdesk.runners.conversation import Conversation, Earlier, task_of
 from hotdesk.runners.exchange import Exchange, Run
 from hotdesk.runners.guidance import guidance
 from hotdesk.runners.jobfile import answer
+from hotdesk.runners.redaction import Redaction
 from hotdesk.runners.sessions import Sessions
 
 # A conversation that cannot be gone on with is begun anew, once.
@@ -98,7 +99,8 @@ class Talk:
                 is_retryable=problem.is_retryable,
                 is_given_back=problem.is_given_back,
             )
-        return await to_thread.run_sync(answer, self._exchange.home) or run.report.text
+        written = await to_thread.run_sync(answer, self._exchange.home)
+        return Redaction(self._agent.secrets).whole(written) or run.report.text
 
     async def _run(self, prompt: str) -> Run:
         claim, thread = self._delivery.claim, self._delivery.job.thread

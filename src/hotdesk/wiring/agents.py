@@ -193,6 +193,7 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
         settings=settings,
         prompts=prompts,
         env=env,
+        secrets=(settings.key, *(env[name] for name in project.env if _is_secret(project, name))),
         author=project.identity,
         network=network,
         model=_model(name, dialect, settings) if network is Network.MODEL_ONLY else None,
@@ -219,6 +220,10 @@ def _model(name: str, dialect: Dialect, settings: AgentSettings) -> ModelAccess:
         return ModelAccess(url=url, key=settings.key)
     except Rejected as error:
         raise ConfigError(key, str(error)) from error
+
+
+def _is_secret(project: ProjectConfig, variable: str) -> bool:
+    return isinstance(project.env[variable], SecretRef)
 
 
 def _read(variables: Mapping[str, str | SecretRef]) -> dict[str, str]:
