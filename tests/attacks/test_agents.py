@@ -171,6 +171,15 @@ async def test_addresses_of_the_cloud_and_of_the_world_have_no_route(
     assert output == "Network is unreachable"
 
 
+async def test_a_child_that_prints_on_after_its_program_has_ended_holds_up_nobody(
+    place: Place,
+) -> None:
+    with anyio.fail_after(10):
+        end, _ = await place.run("yes & sleep 0.1")
+
+    assert end.exit_code == 0
+
+
 @pytest.fixture
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "LOOK_SECONDS", 0.05)
