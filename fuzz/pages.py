@@ -11,7 +11,9 @@ PAGE_ELEMENTS = ELEMENTS | frozenset("html head meta title style body div".split
 PAGE_ATTRIBUTES = ATTRIBUTES | frozenset(("lang", "charset", "name", "content", "dir"))
 WITHOUT_END = frozenset(("meta", "br", "hr"))
 
-_LINK = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+([/?#][!-~]*)?|mailto:[^\s?&]+@[A-Za-z0-9.-]+")
+_LINK = re.compile(
+    r"https?://[A-Za-z0-9._\[\]:-]+([/?#][!-~]*)?|mailto:[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+"
+)
 
 
 class Reader(HTMLParser):

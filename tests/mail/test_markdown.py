@@ -74,6 +74,8 @@ def test_a_table_has_rows_and_columns() -> None:
         "https://%78.example",
         "mailto:anna@example.org?bcc=eve@x.example",
         "mailto:anna@example.org,eve@x.example",
+        "mailto:a?bcc=eve@x.example",
+        "mailto:anna%2Ceve@x.example",
         "mailto:",
     ],
 )

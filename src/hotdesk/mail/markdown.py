@@ -32,7 +32,8 @@ TABLE_BARS_MAX = 500
 _WEB_ADDRESS = re.compile(
     r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?#][!-~]*)?"
 )
-_MAIL_ADDRESS = re.compile(r"mailto:([!-~]+)")
+# What may stand in an address and means something in a link is left out: "?", "%", "&".
+_MAIL_ADDRESS = re.compile(r"mailto:([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)")
 
 
 def html_of(markdown: str) -> str:
