@@ -191,7 +191,7 @@ async def test_temporary_files_can_be_written_and_are_the_programs_own(place: Pl
     )
 
     assert output == "x\n"
-    assert Path(tempfile.gettempdir(), name).exists() == (not place.confinement.hides_files)
+    assert place.has(str(Path(tempfile.gettempdir(), name))) == (not place.confinement.hides_files)
     await place.run(f"rm -f /tmp/{name} /dev/shm/{name}")
 
 
