@@ -61,7 +61,7 @@ def main(site: str, form: str, side_max: int, pixels_max: int, seconds_max: int)
     if fresh.mode != "RGBA" and fresh.getcolors(FEW_COLOURS) is not None:
         # A drawing keeps its edges, and is smaller; a grey photograph is not.
         written = min(written, _written(fresh, "PNG"), key=len)
-    header = {"width": width, "height": height, "shown": [fresh.width, fresh.height]}
+    header = {"width": width, "height": height}
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + written)
     return 0
 

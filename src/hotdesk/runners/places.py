@@ -16,7 +16,6 @@ import anyio
 from anyio import to_thread
 
 from hotdesk.desks import Desk
-from hotdesk.errors import DISK_FULL, AttemptFailed
 from hotdesk.workspaces.removal import empty, remove
 
 
@@ -38,7 +37,7 @@ class Places:
         """Make *place*, in which only the worker can make something.
 
         Raises:
-            AttemptFailed: The disk is full, or cannot be written.
+            OSError: The disk is full, or cannot be written.
         """
         await to_thread.run_sync(self._make, place)
 
@@ -46,7 +45,7 @@ class Places:
         """Make a folder within a place for the commands to write to.
 
         Raises:
-            AttemptFailed: The disk is full, or cannot be written.
+            OSError: The disk is full, or cannot be written.
         """
         await to_thread.run_sync(self._make_home, home)
 
@@ -60,22 +59,16 @@ class Places:
         await to_thread.run_sync(self._remove_older, place)
 
     def _make(self, place: Path) -> None:
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._trash.mkdir(mode=0o700, exist_ok=True)
-            place.mkdir()
-            # Others may pass through to their own folders, and nothing more.
-            place.chmod(0o711)
-        except OSError as error:
-            raise _failure(error) from error
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._trash.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir()
+        # Others may pass through to their own folders, and nothing more.
+        place.chmod(0o711)
 
     def _make_home(self, home: Path) -> None:
-        try:
-            home.mkdir(mode=0o700)
-            if self._owner_uid is not None:
-                os.chown(home, self._owner_uid, self._owner_uid)
-        except OSError as error:
-            raise _failure(error) from error
+        home.mkdir(mode=0o700)
+        if self._owner_uid is not None:
+            os.chown(home, self._owner_uid, self._owner_uid)
 
     def _remove(self, place: Path) -> None:
         if self._trash.is_dir():
@@ -89,10 +82,3 @@ class Places:
                 self._remove(place)
         if self._trash.is_dir():
             empty(self._trash)
-
-
-def _failure(error: OSError) -> AttemptFailed:
-    return AttemptFailed(
-        f"no folder can be made for the commands after the agent: {error.strerror}",
-        is_given_back=error.errno in DISK_FULL,
-    )

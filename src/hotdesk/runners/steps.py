@@ -58,7 +58,8 @@ class Steps:
         or ``discard``.
 
         Raises:
-            AttemptFailed: The place cannot be made, or a command not be started.
+            AttemptFailed: The tree cannot be written, or a command not be started.
+            OSError: The disk is full, or cannot be written.
         """
         if not plan.after:
             return None
