@@ -105,6 +105,14 @@ def test_a_success_says_what_it_took() -> None:
     )
 
 
+def test_of_several_results_the_last_one_counts_and_what_they_took_is_added() -> None:
+    _, report = read(lines(INIT, {**DONE, "result": "started"}, DONE))
+
+    assert report.text == "It is blue now."
+    assert (report.turns, report.tokens_in, report.tokens_out) == (6, 6420, 14)
+    assert report.cost_usd == 0.25  # It is a sum already.
+
+
 def test_what_a_resumed_conversation_had_cost_is_not_counted_again() -> None:
     reader = ClaudeReader(cost_before=0.2)
     assert [*reader.feed(lines(DONE))] == []
@@ -277,7 +285,7 @@ def test_no_type_in_any_field_is_too_much(data: st.DataObject) -> None:
     assert all(isinstance(sign, Said | Began | Used) for sign in signs)
     assert isinstance(report.text, str)
     assert report.cost_usd is None or 0 <= report.cost_usd < 1e7
-    assert 0 <= report.tokens_in < 10**13
+    assert 0 <= report.tokens_in < 10**14
 
 
 @given(st.binary(max_size=200))

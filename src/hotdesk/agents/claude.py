@@ -23,6 +23,8 @@ OPTIONS = (
     *("--permission-mode", "bypassPermissions"),
     # Settings, hooks and servers of a repository would be run, and could move the key.
     *("--setting-sources", "user", "--strict-mcp-config"),
+    # They wait for what comes after the answer, up to hours, or work somewhere else.
+    *("--disallowedTools", "CronCreate,EnterWorktree,Monitor,ScheduleWakeup"),
     # Otherwise a resumed conversation hears what the repository said when it began.
     *("--system-prompt-snapshot", "off"),
 )
@@ -33,6 +35,8 @@ SWITCHES = {
     "DISABLE_AUTOUPDATER": "1",
     # It is kept by the path of the workspace, which each generation of a desk has anew.
     "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    # A server that is left running in the background would keep the run from ending.
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
     # 4 retries take about 8 s where the answer is an error. What does not answer at all ends
     # after 5 times 3 minutes; with its own 10 retries of 10 minutes it would be two hours.
     "CLAUDE_CODE_MAX_RETRIES": "4",

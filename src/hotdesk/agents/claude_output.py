@@ -40,6 +40,9 @@ class ClaudeReader:
         self._workspace = ""
         self._is_refused = False
         self._result: Event | None = None
+        self._turns = 0
+        self._tokens_in = 0
+        self._tokens_out = 0
 
     def feed(self, chunk: bytes) -> Iterator[Sign]:
         """Take the next piece, and yield what its lines say."""
@@ -71,16 +74,13 @@ class ClaudeReader:
             text, problem = "", refusal(words_of(result))
         elif denied := denials(result):
             text = f"{text}\n\n(It was not permitted to use {', '.join(denied)}.)".strip()
-        usage = result.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
-        given = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
         return Report(
             text=text,
             problem=problem,
             session_id=self._session_id,
-            turns=_count(result.get("num_turns")),
-            tokens_in=sum(_count(usage.get(name)) for name in given),
-            tokens_out=_count(usage.get("output_tokens")),
+            turns=self._turns,
+            tokens_in=self._tokens_in,
+            tokens_out=self._tokens_out,
             cost_usd=self._cost(result.get("total_cost_usd")),
         )
 
@@ -111,7 +111,17 @@ class ClaudeReader:
             case "user":
                 yield from self._results(event)
             case "result":
-                self._result = event
+                self._end(event)
+
+    def _end(self, result: Event) -> None:
+        """Take a result; there are several where work in the background has led to more."""
+        self._result = result
+        usage = result.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        given = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        self._turns += _count(result.get("num_turns"))
+        self._tokens_in += sum(_count(usage.get(name)) for name in given)
+        self._tokens_out += _count(usage.get("output_tokens"))
 
     def _system(self, event: Event) -> Iterator[Sign]:
         match event:

@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from hotdesk.agents.claude import Claude
 from hotdesk.agents.dialect import ProblemKind
-from tests.agents.model_api import Hang, ModelApi, Say, bash, edit, write
+from tests.agents.model_api import Call, Hang, ModelApi, Say, bash, edit, write
 from tests.agents.real.room import AT_ONCE, KEY, Room
 
 pytestmark = [pytest.mark.anyio, pytest.mark.agents]
@@ -111,6 +111,18 @@ async def test_a_conversation_that_is_lost_is_a_problem_before_it_began(room: Ro
     assert ran.report.problem is not None
     assert ran.report.problem.kind is ProblemKind.BROKEN
     assert "No conversation found" in ran.report.problem.reason
+
+
+async def test_nothing_is_left_running_that_a_run_would_wait_for(api: ModelApi, room: Room) -> None:
+    in_background = Call("Bash", {"command": "sleep 600", "run_in_background": True})
+    watching = Call("Monitor", {"command": "sleep 600", "description": "x", "timeout_ms": 600_000})
+    later = Call("ScheduleWakeup", {"delaySeconds": 600, "reason": "x", "prompt": "go on"})
+    api.on("serve it", in_background, watching, later, Say("done"))
+
+    ran = await room.run("serve it")
+
+    assert ran.report.text == "done"
+    assert ran.log.count("[failed: ") == 3
 
 
 HOOKS = "SessionStart Setup UserPromptSubmit PreToolUse PostToolUse Stop SessionEnd".split()
