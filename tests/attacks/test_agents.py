@@ -15,12 +15,14 @@ from pathlib import Path
 import anyio
 import pytest
 
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.confinement import Limits, Network
 from hotdesk.errors import AttemptFailed
 from hotdesk.runners import disk
 from hotdesk.runners.model_proxy import ModelAccess
-from hotdesk.wiring.agents import hidden_files
+from hotdesk.wiring.agents import hidden_files, open_agents
 from tests.runners.programs import Place, living
 from tests.workspaces.origins import wipe
 
@@ -199,6 +201,22 @@ async def test_an_agent_that_fills_its_folders_is_ended_for_good(place: Place, w
 
     assert not failed.value.is_retryable
     assert living(span) == []
+
+
+async def test_the_room_on_the_disk_is_the_one_that_is_set(tmp_path: Path) -> None:
+    config = Config.model_validate(
+        {
+            "data_dir": str(tmp_path / "data"),
+            "confinement": {"mode": "groups", "disk_max_bytes": 5_000_000},
+            "projects": {"a": {"repo": "https://example.org/a", "command": ["x"]}},
+        }
+    )
+    backend = SqliteBackend(tmp_path / "hotdesk.db", SystemClock())
+    with open_agents(config, backend) as runner:
+        limits = runner._walls.limits
+    await backend.close()
+
+    assert limits.disk_bytes == 5_000_000
 
 
 @pytest.mark.usefixtures("_often")

@@ -22,6 +22,7 @@ from hotdesk.confinement import (
     UID_DEFAULT,
     Confinement,
     Findings,
+    Limits,
     Mode,
     Network,
     find_confinement,
@@ -82,6 +83,7 @@ def open_agents(config: Config, backend: Backend) -> Iterator[CommandRunner]:
         steps=config.data_dir.absolute() / "steps",
         hidden=tuple(hidden_files(config)),
         read_only=tuple(path.absolute() for path in config.confinement.read_only),
+        limits=Limits(disk_bytes=config.confinement.disk_max_bytes),
         grace=config.worker.limits.grace / GRACE_SHARES,
     )
     agents = agents_of(config)
