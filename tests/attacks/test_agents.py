@@ -24,7 +24,6 @@ from hotdesk.runners import disk
 from hotdesk.runners.model_proxy import ModelAccess
 from hotdesk.wiring.agents import hidden_files, open_agents
 from tests.runners.programs import Place, living
-from tests.workspaces.origins import wipe
 
 pytestmark = pytest.mark.anyio
 
@@ -221,12 +220,12 @@ async def test_the_room_on_the_disk_is_the_one_that_is_set(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("_often")
 async def test_files_in_a_tree_too_deep_for_a_path_count_as_well(place: Place) -> None:
-    deep = "for i in 1 2 3; do p=$(printf 'd/%.0s' $(seq 900)); mkdir -p $p; cd $p; done; "
+    # 25 folders with names of 200 letters: more than the 4,096 that a path may have.
+    deep = "p=$(printf 'd%.0s' $(seq 200)); for i in $(seq 25); do mkdir $p; cd $p; done; "
     walls = replace(place.walls, limits=Limits(disk_bytes=20_000_000))
 
     with pytest.raises(AttemptFailed, match="disk_max_bytes"):
         await place.run(deep + "head -c 30000000 /dev/zero >much; exec sleep 60", walls=walls)
-    wipe(place.walls.workspace, keep_folder=True)
 
 
 @pytest.mark.usefixtures("_often")
