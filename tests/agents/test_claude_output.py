@@ -36,12 +36,16 @@ DONE = {
 }
 
 
+def nothing(_: str) -> float:
+    return 0.0
+
+
 def lines(*events: object) -> bytes:
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
 def read(output: bytes, *, exit_code: int = 0, size: int = 65_536) -> tuple[list[Sign], Report]:
-    reader = ClaudeReader()
+    reader = ClaudeReader(nothing)
     pieces = [output[at : at + size] for at in range(0, len(output), size)]
     signs = [sign for piece in pieces for sign in reader.feed(piece)]
     return signs, reader.report(exit_code=exit_code, was_stopped=False)
@@ -114,7 +118,7 @@ def test_of_several_results_the_last_one_counts_and_what_they_took_is_added() ->
 
 
 def test_what_a_resumed_conversation_had_cost_is_not_counted_again() -> None:
-    reader = ClaudeReader(cost_before=0.2)
+    reader = ClaudeReader(nothing, cost_before=0.2)
     assert [*reader.feed(lines(DONE))] == []
 
     report = reader.report(exit_code=0, was_stopped=False)
@@ -140,7 +144,7 @@ def test_the_end_of_a_program_that_said_no_result_names_its_last_words() -> None
 
 def test_a_run_that_was_stopped_has_no_problem() -> None:
     for output in (lines(INIT), lines(INIT, {**DONE, "is_error": True, "subtype": "error_x"})):
-        reader = ClaudeReader()
+        reader = ClaudeReader(nothing)
         assert [*reader.feed(output)]
 
         report = reader.report(exit_code=0, was_stopped=True)
@@ -148,6 +152,15 @@ def test_a_run_that_was_stopped_has_no_problem() -> None:
         assert report.problem is None
         assert report.text == ""
         assert report.session_id == SESSION
+
+
+def test_what_a_run_cost_that_did_not_say_it_is_what_is_written_down() -> None:
+    reader = ClaudeReader({SESSION: 0.3}.__getitem__, cost_before=0.1)
+    assert [*reader.feed(lines(INIT))]
+
+    report = reader.report(exit_code=143, was_stopped=True)
+
+    assert report.cost_usd == pytest.approx(0.2)
 
 
 ERROR = {**DONE, "is_error": True, "terminal_reason": "api_error"}
@@ -215,7 +228,7 @@ def test_what_is_said_is_the_same_however_it_is_cut() -> None:
 
 def test_a_line_that_is_too_long_is_left_out_and_said_to_be() -> None:
     long = b'{"type":"assistant","x":"' + b"x" * (LINE_BYTES_MAX + 1) + b'"}\n'
-    reader = ClaudeReader()
+    reader = ClaudeReader(nothing)
     signs: list[Sign] = []
 
     for at in range(0, len(long), 60_000):
@@ -308,4 +321,5 @@ def test_no_bytes_are_too_much(output: bytes) -> None:
 def test_no_json_is_too_odd(line: bytes) -> None:
     _, report = read(lines(INIT) + line)
 
-    assert report.cost_usd is None
+    assert report.text == ""
+    assert not report.cost_usd

@@ -79,16 +79,18 @@ class Claude:
             env["ANTHROPIC_BASE_URL"] = settings.base_url
         return Invocation(argv=tuple(argv), env=env, stdin=turn.prompt.encode(errors="replace"))
 
-    def reader(self, turn: Turn | None = None) -> ClaudeReader:
-        """Make what reads one run.
+    def reader(self, turn: Turn) -> ClaudeReader:
+        """Make what reads the run of *turn*.
 
         Of a conversation that is resumed, what Claude Code says it cost is the sum of all its
-        runs; with *turn* it is known what the former ones cost.
+        runs: what the former ones cost is looked up. So is what a run cost that did not say it.
         """
-        before = 0.0
-        if turn is not None and SESSION_ID.fullmatch(turn.session_id):
-            before = spent(self._transcript(turn.session, turn.session_id))
-        return ClaudeReader(cost_before=before)
+
+        def spent_by(session_id: str) -> float:
+            return spent(self._transcript(turn.session, session_id))
+
+        resumed = bool(SESSION_ID.fullmatch(turn.session_id))
+        return ClaudeReader(spent_by, cost_before=spent_by(turn.session_id) if resumed else 0.0)
 
     def remembers(self, session: Path, session_id: str, mark: str) -> bool:
         """Whether the conversation is there, and a prompt of it holds *mark*."""

@@ -8,7 +8,7 @@ import json
 import math
 import posixpath
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from hotdesk.agents.claude_problems import broken, denials, problem_of, refusal, words_of
 from hotdesk.agents.claude_transcript import SESSION_ID
@@ -29,9 +29,15 @@ Event = Mapping[str, object]
 
 
 class ClaudeReader:
-    """Reads one run; ``cost_before`` is what the conversation had cost before it, in dollars."""
+    """Reads one run."""
 
-    def __init__(self, *, cost_before: float = 0.0) -> None:
+    def __init__(self, spent: Callable[[str], float], *, cost_before: float = 0.0) -> None:
+        """Read a run of a conversation that had cost *cost_before*, in dollars.
+
+        *spent* is asked for what a conversation, by its id, has cost as it is written down, when
+        the run ended without saying it.
+        """
+        self._spent = spent
         self._cost_before = cost_before
         self._lines = Lines()
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
@@ -55,12 +61,13 @@ class ClaudeReader:
         for _ in self._line(self._lines.finish()):
             pass
         if self._result is None:
-            report = Report(session_id=self._session_id)
-            if not was_stopped:
-                last = "; ".join(self._last_words) or "nothing more was said"
-                end = f"Claude Code ended without a result (exit status {exit_code}): {last}"
-                report = Report(problem=broken(end), session_id=self._session_id)
-            return report
+            last = "; ".join(self._last_words) or "nothing more was said"
+            end = f"Claude Code ended without a result (exit status {exit_code}): {last}"
+            return Report(
+                problem=None if was_stopped else broken(end),
+                session_id=self._session_id,
+                cost_usd=self._cost(self._spent(self._session_id)) if self._session_id else None,
+            )
         return self._judged(self._result, was_stopped=was_stopped)
 
     def _judged(self, result: Event, *, was_stopped: bool) -> Report:

@@ -33,8 +33,9 @@ WAIT_SECONDS_MAX = 30
 class ClaudeDeployment(Deployment):
     """``hotdesk up`` with one project, whose agent is Claude Code."""
 
-    def __init__(self, folder: Path, api: ModelApi, *, workers: int) -> None:
+    def __init__(self, folder: Path, api: ModelApi, *, workers: int, network: str) -> None:
         super().__init__(folder)
+        self._network = network
         self._api = api
         self._workers = workers
 
@@ -60,6 +61,7 @@ class ClaudeDeployment(Deployment):
                 "command": [str(CLI)],
                 "key": f"file:{model_key}",
                 "base_url": self._api.url,
+                "network": self._network,
             },
             f"projects.{PROJECT}.users": {"scott": [SCOTT.address]},
         }
@@ -122,11 +124,12 @@ async def house(
     api: ModelApi,
     *,
     workers: int = 1,
+    network: str = "open",
     on_event: Callable[[StoredEvent], None] = lambda _: None,
 ) -> AsyncIterator[House]:
     """Run it for as long as the block lasts."""
     deployment, site, sink, watch = (
-        ClaudeDeployment(folder, api, workers=workers),
+        ClaudeDeployment(folder, api, workers=workers, network=network),
         Site(folder),
         Sink(),
         Watch(on_event),

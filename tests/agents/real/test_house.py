@@ -12,6 +12,7 @@ from hotdesk.demo.mails import text_of
 from hotdesk.desks import JobState
 from tests.agents.model_api import Hang, ModelApi, Say, bash, edit, read, write
 from tests.agents.real.house import DESK, House, house
+from tests.agents.real.room import KEY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.agents, pytest.mark.timeout(90)]
 
@@ -32,7 +33,7 @@ async def test_a_newer_mail_interrupts_and_the_conversation_goes_on(
     api.on(GREEN, read(CSS), edit(CSS, "blue", "green"), Say("The header is green now."))
     async with house(passable, api) as at:
         first = await at.mail(BLUE)
-        await at.asked(2)
+        await at.happened("ToolUsed", times=2)
 
         second = await at.mail(GREEN, answers=first)
         answer = await at.answer_to(second)
@@ -45,6 +46,12 @@ async def test_a_newer_mail_interrupts_and_the_conversation_goes_on(
         assert await at.site.page(branch.name, "header.css") == "h1 { color: green }"
         assert "The header is green now." in text_of(answer)
         assert await at.answer_to(first)
+        ends = [event for event in at.watch.events if event.kind == "AgentEnded"]
+        assert [event.details["problem"] for event in ends] == ["stopped", ""]
+        # Each run for itself: 100 tokens in and 20 out for each time the model was asked.
+        assert [event.details["tokens_in"] for event in ends] == [200, 300]
+        costs = [float(str(event.details["cost_usd"])) for event in ends]
+        assert costs[1] == pytest.approx(costs[0] * 3 / 2, rel=0.01)
 
     resumed = api.requests[-1]
     assert json.dumps(resumed.body).count(BLUE) == 1
@@ -92,3 +99,18 @@ async def test_a_conversation_that_is_lost_is_told_again(api: ModelApi, passable
     assert prompt.count(BLUE) == 1
     assert "The header is blue now." in prompt
     assert len({each.headers["x-claude-code-session-id"] for each in api.requests}) == 2
+
+
+async def test_with_its_model_only_it_does_its_work_and_never_has_the_key(
+    api: ModelApi, passable: Path
+) -> None:
+    look = "env > seen.txt; cat /proc/*/environ /proc/*/cmdline >> seen.txt; true"
+    api.on(BLUE, bash(look), write(CSS, "blue"), Say("The header is blue now."))
+    async with house(passable, api, network="model-only") as at:
+        answer = await at.answer_to(await at.mail(BLUE))
+
+        assert "The header is blue now." in text_of(answer)
+        seen = await at.site.page(await branch_of(at), "seen.txt")
+    assert "ANTHROPIC_BASE_URL" in seen
+    assert KEY not in seen
+    assert {each.headers["x-api-key"] for each in api.requests} == {KEY}

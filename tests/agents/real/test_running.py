@@ -74,6 +74,8 @@ async def test_a_conversation_goes_on_elsewhere_however_it_was_ended(
     api.on("and green", Say("It is green."))
     ended = await first.run(f"{MARK}\nmake it blue")
     assert ended.report.problem is not None
+    # Written down at its end, unless it was killed: two answers of 100 tokens in and 20 out.
+    assert bool(ended.report.cost_usd) == (how != "-KILL")
 
     second.take_over(first)
     went_on = await second.run("and green", session_id=ended.report.session_id)
