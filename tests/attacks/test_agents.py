@@ -4,10 +4,11 @@ Where a mode does not promise to withstand an attack, the attack must succeed: e
 would prove nothing. The table of all attacks is in docs/security.md.
 """
 
+import itertools
 import secrets
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -257,22 +258,48 @@ async def test_an_agent_is_ended_and_its_attempt_given_back_when_the_disk_is_nea
     assert living(span) == []
 
 
-async def test_the_folders_of_an_agent_are_not_measured_all_the_time(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    measured = []
+@pytest.fixture
+def measurements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What was measured, where a measurement is followed by a rest that is too long for a test."""
+    found: list[int] = []
+    measure = disk._held
 
-    async def held(folders: object) -> int:
-        measured.append(anyio.current_time())
-        await anyio.sleep(0.05)
-        return 0
+    async def held(folders: Iterable[Path]) -> int:
+        found.append(await measure(folders))
+        return found[-1]
 
     monkeypatch.setattr(disk, "_held", held)
+    monkeypatch.setattr(disk, "REST_SHARE", 100_000)
     monkeypatch.setattr(disk, "LOOK_SECONDS", 0.01)
+    return found
 
-    await place.run("sleep 0.7")
 
-    assert len(measured) == 1
+async def test_the_folders_of_an_agent_are_not_measured_all_the_time(
+    place: Place, measurements: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def free(folders: object) -> int:
+        return 100 << 30
+
+    monkeypatch.setattr(disk, "_free", free)
+
+    await place.run("sleep 0.5")
+
+    assert len(measurements) == 1
+
+
+async def test_the_folders_of_an_agent_are_measured_at_once_when_the_disk_loses_room(
+    place: Place, measurements: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frees = itertools.chain([100 << 30] * 10, itertools.repeat(94 << 30))
+
+    async def free(folders: object) -> int:
+        return next(frees)
+
+    monkeypatch.setattr(disk, "_free", free)
+
+    await place.run("sleep 0.5")
+
+    assert len(measurements) == 2
 
 
 async def test_a_folder_that_goes_away_while_it_is_measured_harms_nobody(tmp_path: Path) -> None:
