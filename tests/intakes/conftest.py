@@ -33,7 +33,7 @@ RULES = {
             {"scott": ["anna@example.org", "scott@example.org"], "tim": ["anna@example.org"]}
         )
     ),
-    "berta": MailRules(senders=AllowedSenders.parse({"*": ["example.org"]})),
+    "berta": MailRules(senders=AllowedSenders.parse({"*": ["example.org", "x@team.example.org"]})),
 }
 
 
@@ -111,11 +111,12 @@ async def deliver(
     raw: bytes,
     *recipients: str,
     sender: str = "anna@example.org",
+    is_lmtp: bool = False,
 ) -> tuple[int, bytes]:
-    """Send one mail by SMTP and return the reply to its data, or the first refusal."""
+    """Send one mail and return the reply to its data, or the first refusal."""
 
     def talk() -> tuple[int, bytes]:
-        with connected(port) as smtp:
+        with connected(port, is_lmtp=is_lmtp) as smtp:
             for reply in (smtp.mail(sender), *map(smtp.rcpt, recipients)):
                 if reply[0] != 250:
                     return reply

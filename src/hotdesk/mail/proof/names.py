@@ -60,5 +60,6 @@ def _is_name(name: str) -> bool:
         len(name) <= NAME_LENGTH_MAX
         and name.isascii()
         and name.isprintable()
+        and not set(name) & {" ", "\\"}
         and all(0 < len(label) <= LABEL_LENGTH_MAX for label in labels)
     )

@@ -175,12 +175,12 @@ def _value(letter: str, *, peer: Peer, address: Address, domain: str) -> str:
         case "d":
             return domain
         case "i":
-            if address.version == 4:  # noqa: PLR2004 - the version of the protocol
+            if isinstance(address, ipaddress.IPv4Address):
                 return str(address)
             return ".".join(address.exploded.replace(":", ""))
         case "p":
             # The RFC asks publishers not to use it, and allows this answer.
             return "unknown"
         case "v":
-            return "in-addr" if address.version == 4 else "ip6"  # noqa: PLR2004
+            return "in-addr" if isinstance(address, ipaddress.IPv4Address) else "ip6"
     return peer.hello
