@@ -57,6 +57,7 @@ _APPLIED = re.compile(r"Applied edit to (.+)")
 # It names the files that it takes into the chat, right above the reply.
 _NAMED = re.compile(r"\S*[./]\S*[^\s.!?:]")
 _HEAD = re.compile(r"(Repo-map: |Aider v[0-9]|Model: |Main model: |Git repo: )")
+_BLANK = re.compile(r"\n{3,}")
 _SCALE = {"k": 1_000, "M": 1_000_000}
 
 
@@ -202,7 +203,7 @@ def _without_edits(lines: Sequence[str]) -> str:
             is_edit = not line.startswith("```")
         else:
             kept.append(line)
-    return "\n".join(kept)
+    return _BLANK.sub("\n\n", "\n".join(kept))
 
 
 def _problem(name: str, words: str) -> Problem:

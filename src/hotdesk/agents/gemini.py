@@ -17,12 +17,14 @@ from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Report, Sig
 from hotdesk.agents.memory import find
 from hotdesk.agents.output import label
 from hotdesk.agents.stream import Event, StreamReader, count, part, read_event, text
-from hotdesk.agents.trouble import trouble, used_up
+from hotdesk.agents.trouble import login, status_in, trouble, used_up
 
 CHATS = (".gemini", "tmp")
 """The folder of ``GEMINI_CLI_HOME`` with the conversations, by project."""
 RETRIES_MAX = 4
-TURNS_USED_UP = 53  # Its exit status, and the only word on it.
+# Two of its exit statuses, and the only word on how it ended.
+NO_LOGIN = 41
+TURNS_USED_UP = 53
 OPTIONS = (
     *("-o", "stream-json", "--skip-trust"),
     # The walls around it are ours; nobody is there to be asked.
@@ -95,9 +97,12 @@ class GeminiReader(StreamReader):
     _is_speaking = False
 
     def report(self, *, exit_code: int, was_stopped: bool) -> Report:
-        """As the others, but for one end that only the exit status tells."""
-        if exit_code == TURNS_USED_UP and not self._is_done:
+        """As the others, but for two ends that only the exit status tells."""
+        if not self._is_done and exit_code == TURNS_USED_UP:
             self._problem = used_up(self._name)
+        elif not self._is_done and exit_code == NO_LOGIN:
+            step = "put a valid key where the project's key is"
+            self._problem = login(f"Gemini CLI has no key: {'; '.join(self._last_words)}", step)
         return super().report(exit_code=exit_code, was_stopped=was_stopped)
 
     def _event(self, event: Event) -> Iterator[Sign]:
@@ -145,7 +150,9 @@ class GeminiReader(StreamReader):
         if self._is_done:
             self._problem = None
         elif words or self._problem is None:
-            self._problem = trouble(self._name, words)
+            # Often the status stands only in what it writes for its developers.
+            status = status_in(words) or status_in("; ".join(self._last_words))
+            self._problem = trouble(self._name, words, status=status)
 
 
 def _settings(settings: AgentSettings) -> dict[str, object]:

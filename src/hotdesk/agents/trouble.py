@@ -31,8 +31,8 @@ _NETWORK = re.compile(
 def trouble(agent: str, words: str, *, status: int | None = None) -> Problem:
     """What *agent* says went wrong; *status* is that of the model's API, if it says one."""
     said = words.lower()[: 4 * WORDS_LENGTH_MAX]
-    if status is None and (found := _STATUS.search(words[: 4 * WORDS_LENGTH_MAX])):
-        status = int(found[1])
+    if status is None:
+        status = status_in(words)
     words = label(words, length_max=WORDS_LENGTH_MAX) or "it does not say why"
     if _NO_CREDIT.search(said):
         return login(f"the account of the project's key has no credit left: {words}", "add some")
@@ -54,6 +54,12 @@ def trouble(agent: str, words: str, *, status: int | None = None) -> Problem:
     if status is not None or _NETWORK.search(said):
         return problem(ProblemKind.API, f"the model did not answer: {words}", AGAIN)
     return broken(f"{agent} failed: {words}")
+
+
+def status_in(words: str) -> int | None:
+    """The status of HTTP that *words* name, if they do."""
+    found = _STATUS.search(words[: 4 * WORDS_LENGTH_MAX])
+    return None if found is None else int(found[1])
 
 
 def login(what: str, step: str) -> Problem:

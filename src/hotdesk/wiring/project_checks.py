@@ -2,22 +2,18 @@
 
 import errno
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import aiosmtplib
-import anyio
 
 from hotdesk.backends.address import bell_folder, database_path, is_stack
 from hotdesk.config import Config, MailConfig, ProjectConfig
-from hotdesk.confinement import Mode, Walls
-from hotdesk.confinement.modes import SHELL
-from hotdesk.runners.process import PROGRAM_PATH, Program, run_program
-from hotdesk.wiring.agents import confinement_of, hidden_files, origin_of, workspaces_of
+from hotdesk.confinement import Mode
+from hotdesk.wiring.agent_checks import agent_checks
+from hotdesk.wiring.agents import confinement_of, origin_of, workspaces_of
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.lock import holder_of
 from hotdesk.wiring.mail import relay_of
@@ -34,7 +30,7 @@ def project_checks(config: Config) -> Iterator[Check]:
     yield partial(_confinement, config)
     for name, project in config.projects.items():
         yield partial(_repository, git, name, project)
-        yield partial(_agent, config, name, project)
+        yield from agent_checks(config, name, project)
     if config.mail is not None:
         yield partial(_port, config, config.mail)
         yield partial(_relay, config.mail)
@@ -78,52 +74,6 @@ async def _repository(git: Git, name: str, project: ProjectConfig) -> Finding:
             f"check [projects.{name}] repo and token",
         )
     return ok(f"project {name}: repository reachable")
-
-
-async def _agent(config: Config, name: str, project: ProjectConfig) -> Finding:
-    path = str(project.env.get("PATH", PROGRAM_PATH))
-    program = shutil.which(project.command[0], path=path)
-    key = f"[projects.{name}] command"
-    if program is None:
-        return fail(
-            f"project {name}: there is no program {project.command[0]} on {path}",
-            f"install it, or write its whole path in {key}",
-        )
-    confinement = confinement_of(config)
-    if confinement.hides_files and not await _is_found(project.command[0], path, config):
-        return fail(
-            f"project {name}: {program} is hidden from agents, or they may not run it",
-            "install it in /usr/local/bin, or add its folder to [confinement] read_only, "
-            "and that of what it links to",
-        )
-    return ok(f"project {name}: agent {program}")
-
-
-async def _is_found(program: str, path: str, config: Config) -> bool:
-    """Look for a program where an agent would, within the same walls; it is not run."""
-
-    async def ignore(_: object) -> None:
-        pass
-
-    with tempfile.TemporaryDirectory(prefix="hotdesk-trial-") as folder:
-        look = Program(
-            argv=(SHELL, "-c", 'command -v -- "$1"', "look", program),
-            walls=Walls(
-                workspace=Path(folder),
-                home=Path(folder),
-                read_only=tuple(each.absolute() for each in config.confinement.read_only),
-                hidden=tuple(hidden_files(config)),
-            ),
-            env={"PATH": path},
-        )
-        end = await run_program(
-            look,
-            confinement_of(config),
-            on_start=ignore,
-            on_output=ignore,
-            stop=anyio.sleep_forever,
-        )
-    return end.exit_code == 0
 
 
 async def _port(config: Config, mail: MailConfig) -> Finding:
