@@ -32,7 +32,7 @@ def test_every_attack_that_is_tried_here_stands_on_the_page() -> None:
     named = {name for name, _ in NAMED.findall(PAGE.read_text())}
     tried = {
         name
-        for file in ("test_agents.py", "test_repositories.py")
+        for file in ("test_agents.py", "test_races.py", "test_repositories.py")
         for name in defined(f"tests/attacks/{file}")
     }
 
