@@ -4,10 +4,11 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 import hotdesk
@@ -29,6 +30,15 @@ from tests.workspaces.origins import BareOrigin
 SOON = 15.0
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
 MakeRunner = Callable[..., CommandRunner]
+
+
+class DistantStore(SqliteBackend):
+    """A store that is not asked in an instant, so that who asks may be cancelled meanwhile."""
+
+    async def count(self, name: str, amount: int, *, now: datetime) -> None:
+        """Take a moment."""
+        await anyio.lowlevel.checkpoint()
+        await super().count(name, amount, now=now)
 
 
 @pytest.fixture
@@ -122,7 +132,7 @@ def serve(folder: Path, make_runner: MakeRunner) -> Serve:
             agent = plain(agent, env={"COLOUR": "blue"})
         clock = SystemClock()
         path = folder / "hotdesk.db"
-        backend = SqliteBackend(path, clock, limits=Limits(backoff=timedelta(0)))
+        backend = DistantStore(path, clock, limits=Limits(backoff=timedelta(0)))
         runner = make_runner(agent, backend, kept_in, shown)
         worker = Worker(WorkerCard(id="w1", pid=os.getpid()), backend, runner, clock, limits)
         url = f"sqlite:///{path}"

@@ -144,7 +144,10 @@ async def test_what_every_run_cost_is_counted_and_told_with_the_result(
 
 
 async def test_the_cost_of_a_job_is_that_of_all_its_attempts(serve: Serve) -> None:
-    script = "echo cost 0.5; [ -e once ] || { touch once; echo problem api broke off; exit; }"
+    # The first attempt leaves nothing that could be kept as partial work.
+    script = """
+    echo cost 0.5; if grep -q '"attempt": 1' "$HOTDESK_JOB_FILE"; then echo problem api; fi
+    """
     async with serve(scripted(script)) as client:
         job = await client.submit("amelia/scott", "try", thread="t1")
         done = await client.result(job.id, timeout=SOON)
@@ -199,6 +202,15 @@ async def test_what_an_agent_says_is_told_without_its_secrets(
 
     assert (done.text, log) == ("***", "***\n")
     assert seen == [("ToolUsed", {"tool": "cat", "target": "***"})]
+
+
+async def test_what_only_begins_like_a_secret_is_told_to_its_end(serve: Serve) -> None:
+    agent = plain("printf 'the end is hunter2'", secrets=("hunter2hunter2",))
+    async with serve(agent) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.text == "the end is hunter2"
 
 
 async def test_an_answer_file_is_told_without_secrets(serve: Serve) -> None:

@@ -1,11 +1,13 @@
 """What decides whether a conversation goes on: a note of ours, and what the agent has kept."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hotdesk.runners.conversation import Conversation
+from hotdesk.desks import Claim, Delivery, Desk, InterruptPolicy, Job, JobState
+from hotdesk.runners.conversation import Conversation, task_of
 from tests.runners.scripted import Scripted
 
 pytestmark = pytest.mark.anyio
@@ -16,6 +18,24 @@ def session(tmp_path: Path) -> Path:
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "c1").write_text("[hotdesk job j1]\n\nmake it blue")
     return tmp_path
+
+
+def a_job(job_id: str, *, order: int) -> Job:
+    return Job(
+        id=job_id,
+        desk=Desk("amelia", "scott"),
+        thread="t1",
+        instruction=f"do {job_id}",
+        interrupt=InterruptPolicy.DESK,
+        state=JobState.SUCCEEDED,
+        order=order,
+        place=order,
+        send=1,
+        attempt=1,
+        preemptions=0,
+        given_back=0,
+        submitted_at=datetime(2026, 1, 5, tzinfo=UTC),
+    )
 
 
 def noted(agent: object = "scripted", session_id: object = "c1") -> bytes:
@@ -67,3 +87,21 @@ async def test_an_agent_cannot_name_its_conversation_as_it_likes(
     conversation.go_on(session_id)
 
     assert conversation.session_id == "c1"
+
+
+async def test_what_is_older_than_a_request_that_is_known_is_not_told_again(
+    session: Path,
+) -> None:
+    # The conversation was made shorter, or more was said before than has room in a prompt.
+    before = [a_job("j2", order=2), a_job("j1", order=1), a_job("j0", order=0)]
+
+    async def earlier(_: Job) -> list[Job]:
+        return before
+
+    conversation = Conversation(Scripted(script=""), session)
+    conversation.go_on("c1")
+    job = a_job("j3", order=3)
+    delivery = Delivery(claim=Claim(desk=job.desk, generation=1, worker_id="w1"), job=job)
+    task = await task_of(delivery, conversation, earlier, ())
+
+    assert [each.job_id for each in task.earlier] == ["j2"]
