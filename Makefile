@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 READY := .venv/ready
 EMULATORS := $(patsubst tests/emulators/%.in,build/emulators/%/ready,$(wildcard tests/emulators/*.in))
-CLAUDE := build/agents/claude/ready
+AGENTS := $(patsubst tests/agents/%.in,build/agents/%/ready,$(wildcard tests/agents/*.in))
 # mypy refuses folders without a Python file.
 CODE := $(foreach folder,src tests tools examples benchmarks chaos fuzz,$(if \
 	$(wildcard $(folder)/*.py $(folder)/*/*.py),$(folder)))
@@ -35,9 +35,9 @@ test: style types test-packages emulators ## set up and run every check and ever
 	@$(BIN)/pytest -n auto --dist loadgroup -m 'not emulated and not agents' $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/pytest -n $$(($$(nproc) * 2)) --dist loadgroup -m emulated $(ARGS) || [ $$? -eq 5 ]
 
-test-agents: $(CLAUDE) ## set up the real Claude Code, and test with it
+test-agents: $(AGENTS) ## set up the real Claude Code and Codex, and test with them
 	@tools/system-packages git:git -- bubblewrap:bwrap iproute2:ip
-	@$(BIN)/pytest -n auto --dist loadgroup -m agents tests/agents $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/pytest -n auto --dist loadgroup -m agents tests/agents tests/presets $(ARGS) || [ $$? -eq 5 ]
 
 check: style types ## format, ruff, types, import floors and the fast tests; under a minute
 	@tools/system-packages git:git -- bubblewrap:bwrap
@@ -86,7 +86,8 @@ pins: ## write constraints.txt anew from pyproject.toml; ARGS=--upgrade takes ne
 		--constraint constraints.txt pyproject.toml image/requirements.in
 	@$(foreach each,$(wildcard tests/emulators/*.in),$(COMPILE) \
 		--output-file $(each:.in=.txt) $(ARGS) $(each) &&) true
-	@$(COMPILE) --no-deps --output-file tests/agents/claude.txt $(ARGS) tests/agents/claude.in
+	@$(foreach each,$(wildcard tests/agents/*.in),$(COMPILE) --no-deps \
+		--output-file $(each:.in=.txt) $(ARGS) $(each) &&) true
 
 clean: ## remove what the other targets made
 	@rm -rf .venv build dist src/hotdesk.egg-info
@@ -127,10 +128,10 @@ build/emulators/%/ready: tests/emulators/%.txt | $(READY)
 		--only-binary :all: -r $<
 	@touch $@
 
-# Without what it depends on: only the program in it is used, and that stands alone.
-$(CLAUDE): tests/agents/claude.txt | $(READY)
+# Without what they depend on: only the program in each is used, and that stands alone.
+build/agents/%/ready: tests/agents/%.txt | $(READY)
 	@rm -rf $(@D)
 	@$(PIP) install -qq --no-deps --no-compile --no-cache-dir --require-hashes \
 		--only-binary :all: --target $(@D) -r $< || { \
-		echo 'Claude Code cannot be had for this machine: see above' >&2; exit 1; }
+		echo '$* cannot be had for this machine: see above' >&2; exit 1; }
 	@touch $@

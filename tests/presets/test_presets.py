@@ -24,7 +24,7 @@ every = pytest.mark.parametrize("dialect", PRESETS, ids=lambda each: each.name)
 
 
 def invoked(dialect: Dialect, **changed: object) -> Invocation:
-    return dialect.invocation(SETTINGS, replace(TURN, **changed))  # type: ignore[arg-type]
+    return dialect.invocation(SETTINGS, replace(TURN, **changed))  # type: ignore[arg-type] # fields of any kind
 
 
 @every
@@ -148,7 +148,7 @@ def test_what_cannot_be_gone_on_with_is_never_remembered(dialect: Dialect, tmp_p
     assert "--session" not in invoked(dialect, session_id=ID).argv
 
 
-@pytest.mark.parametrize("dialect", [OpenCode(), Aider()], ids=lambda each: each.name)
+@pytest.mark.parametrize("dialect", [Codex(), OpenCode(), Aider()], ids=lambda each: each.name)
 def test_what_the_repository_says_is_handed_over_behind_the_prompt(dialect: Dialect) -> None:
     told = invoked(dialect, guidance="Use tabs.").stdin.decode()
 
@@ -199,6 +199,10 @@ def test_codex_asks_where_the_project_says() -> None:
 
     assert f'base_url="{URL}"' in provider
     assert f'base_url="{Codex().model_url}"' in usual
+
+
+def test_codex_is_told_not_to_trust_the_workspace() -> None:
+    assert 'projects={"/work/space"={trust_level="untrusted"}}' in invoked(Codex()).argv
 
 
 def test_codex_remembers_prompts_and_not_what_the_agent_wrote(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from hotdesk.agents.dialect import (
     Turn,
 )
 from hotdesk.agents.output import label, printable
+from hotdesk.agents.question import question
 from hotdesk.agents.stream import TEXT_CHARACTERS_MAX, TOKENS_MAX, USD_MAX, StreamReader
 from hotdesk.agents.trouble import AGAIN, login, problem, refused, too_long, trouble
 
@@ -41,7 +42,6 @@ SWITCHES = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-GUIDANCE = "The repository that you work in tells you this, in its own file for agents:"
 # Whose key it is, by the short names that it has for models.
 VENDORS = {
     "anthropic": ("claude", "sonnet", "opus", "haiku"),
@@ -86,12 +86,11 @@ class Aider:
             env[f"{vendor}_API_BASE"] = settings.base_url
             if vendor == "OPENAI":
                 argv += ["--openai-api-base", settings.base_url]
-        prompt = turn.prompt
-        if turn.guidance.strip():
-            prompt = f"{prompt}\n\n{GUIDANCE}\n\n{turn.guidance}"
+        stdin = question(turn)
         # What begins with / or ! would be a command of its own.
-        stdin = f"\n{prompt}" if prompt.startswith(("/", "!")) else prompt
-        return Invocation(argv=tuple(argv), env=env, stdin=stdin.encode(errors="replace"))
+        if stdin.startswith((b"/", b"!")):
+            stdin = b"\n" + stdin
+        return Invocation(argv=tuple(argv), env=env, stdin=stdin)
 
     def reader(self, turn: Turn) -> "AiderReader":
         """Make what reads one run."""

@@ -1,9 +1,10 @@
 """Codex of OpenAI: ``codex exec --json``, one event a line.
 
-Tried with version 0.169.0 against a scripted model. Its rollouts (conversations) are found
-by their id wherever the workspace lies. It takes no settings from a repository that nobody
-has told it to trust, and reads AGENTS.md itself. It knows no limit of turns or money, and
-counts tokens from the beginning of the conversation.
+Tried with versions 0.163.0 and 0.169.0 against a scripted model. Its rollouts (conversations)
+are found by their id wherever the workspace lies. It takes no settings from a repository that
+it is told not to trust; what that says in AGENTS.md is handed over as text, because only some
+versions read it then. It knows no limit of turns or money, and counts tokens from the
+beginning of the conversation.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Sign, Turn
 from hotdesk.agents.memory import find
+from hotdesk.agents.question import question
 from hotdesk.agents.stream import Event, StreamReader, count, part, read_event, text
 from hotdesk.agents.trouble import trouble
 
@@ -30,6 +32,8 @@ SETTINGS = (
     "analytics.enabled=false",
     # What its shell starts sees no variable with a key; with the API it speaks itself.
     "shell_environment_policy.ignore_default_excludes=false",
+    # Handed over by us, and not once more.
+    "project_doc_max_bytes=0",
 )
 SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -39,7 +43,7 @@ class Codex:
 
     name = "codex"
     program = "codex"
-    guidance_files: tuple[str, ...] = ()
+    guidance_files: tuple[str, ...] = ("AGENTS.md",)
     kept: tuple[str, ...] = (ROLLOUTS,)
     model_url = "https://api.openai.com/v1"
 
@@ -50,8 +54,10 @@ class Codex:
             f'model_providers.hotdesk={{name="hotdesk",wire_api="responses",env_key="{KEY}",'
             f"base_url={json.dumps(settings.base_url or self.model_url)}}}"
         )
+        # Not to be asked for: some versions start what a repository names unless told so.
+        untrusted = f'projects={{{json.dumps(str(turn.workspace))}={{trust_level="untrusted"}}}}'
         argv = [*(settings.program or (self.program,)), *OPTIONS]
-        for setting in (*SETTINGS, provider):
+        for setting in (*SETTINGS, provider, untrusted):
             argv += ["-c", setting]
         if settings.model:
             argv += ["-m", settings.model]
@@ -60,7 +66,7 @@ class Codex:
         env = {"CODEX_HOME": str(turn.session)}
         if settings.key:
             env[KEY] = settings.key
-        return Invocation(argv=(*argv, "-"), env=env, stdin=turn.prompt.encode(errors="replace"))
+        return Invocation(argv=(*argv, "-"), env=env, stdin=question(turn))
 
     def reader(self, turn: Turn) -> "CodexReader":
         """Make what reads one run."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Sign, Turn
+from hotdesk.agents.question import question
 from hotdesk.agents.stream import Event, StreamReader, count, dollars, part, text
 from hotdesk.agents.trouble import trouble
 
@@ -30,7 +31,6 @@ SWITCHES = dict.fromkeys(
     ),
     "1",
 )
-GUIDANCE = "The repository that you work in tells you this, in its own file for agents:"
 # Where it has the file that a tool is used on, and else what says most about the use.
 PATHS = ("filePath", "path")
 DETAILS = ("command", "pattern", "url", "query", "description")
@@ -60,10 +60,7 @@ class OpenCode:
         }
         if settings.key:
             env[KEY] = settings.key
-        prompt = turn.prompt
-        if turn.guidance.strip():
-            prompt = f"{prompt}\n\n{GUIDANCE}\n\n{turn.guidance}"
-        return Invocation(argv=argv, env=env, stdin=prompt.encode(errors="replace"))
+        return Invocation(argv=argv, env=env, stdin=question(turn))
 
     def reader(self, turn: Turn) -> "OpenCodeReader":
         """Make what reads one run."""
