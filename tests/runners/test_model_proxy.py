@@ -95,6 +95,22 @@ async def test_a_body_of_unknown_length_arrives(
     assert "transfer-encoding" not in model.asked[1].headers
 
 
+async def test_an_agent_that_asks_whether_to_send_its_body_is_told_to(
+    door: int, model: ModelServer
+) -> None:
+    async with connected(door) as stream:
+        await stream.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        )
+        told = await stream.receive()
+        await stream.send(b"hi")
+        answer = await stream.receive()
+
+    assert told.startswith(b"HTTP/1.1 100 ")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [(asked.body, "expect" in asked.headers) for asked in model.asked] == [(b"hi", False)]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "arrives"),
     [
