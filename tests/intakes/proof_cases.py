@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from hotdesk.mail.proof.verdict import Peer
 from tests.mail.samples import a_mail
-from tests.mail.signing import NOW, OUR_SERVER, SOMEBODY, Zone, ed25519_key, key_record, rsa_key
+from tests.mail.signing import (
+    NOW,
+    OUR_SERVER,
+    SOMEBODY,
+    Zone,
+    ed25519_key,
+    key_record,
+    rsa_key,
+    weak_key,
+)
 from tests.mail.signing import signed as sign
 
 Records = Mapping[str, Sequence[str]]  # Texts, by their name in DNS.
@@ -53,12 +58,6 @@ class Case:
 
 def _unix(difference: timedelta) -> int:
     return int((NOW + difference).timestamp())
-
-
-def _weak_key() -> str:
-    key = RSAPublicNumbers(65537, (1 << 1000) + 297).public_key()
-    raw = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"v=DKIM1; p={base64.b64encode(raw).decode()}"
 
 
 def _changed(old: bytes, new: bytes) -> Callable[[], bytes]:
@@ -139,7 +138,9 @@ CASES: dict[str, Case] = {
     "signature expired (`x=`)": Case(raw=_signed(more=f"x={_unix(timedelta(seconds=-1))};")),
     "signature from the future (`t=`)": Case(raw=_signed(more=f"t={_unix(timedelta(hours=1))};")),
     "signed with rsa-sha1": Case(raw=_changed(b"a=rsa-sha256", b"a=rsa-sha1")),
-    "key of fewer than 1024 bits": Case(raw=_signed(), records=_record(KEY, _weak_key())),
+    "key of fewer than 1024 bits": Case(
+        raw=_signed(key=weak_key()), records=_record(KEY, key_record(weak_key()))
+    ),
     "key withdrawn (`p=`)": Case(raw=_signed(), records=_record(KEY, "v=DKIM1; p=")),
     "key for trials (`t=y`)": Case(raw=_signed(), records=_key("v=DKIM1; t=y;")),
     "key for another service (`s=`)": Case(raw=_signed(), records=_key("v=DKIM1; s=tlsrpt;")),

@@ -23,6 +23,7 @@ from hotdesk.mail.proof.dmarc import DmarcProver
 from hotdesk.mail.proof.verdict import How, Peer, Proof, Prover, believe, unproven
 from hotdesk.mail.rejection import MailRejected
 from hotdesk.mail.sender import AllowedSenders
+from hotdesk.ports import NotDelivered
 from hotdesk.testing import FakeClock
 from tests.intakes.conftest import DOMAIN, KEY, Listen, Post, deliver
 from tests.mail.samples import BOUNCE, a_mail
@@ -43,6 +44,22 @@ async def silent(_sender: Mailbox, _raw: bytes, _peer: Peer, _now: datetime) -> 
     raise Unavailable("DNS does not answer")
 
 
+class Courier:
+    """Keeps what it is given, or refuses it."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, bytes]] = []
+        self.is_open = True
+
+    async def deliver(
+        self, mail: bytes, *, message_id: str, sender: str, recipient: str, hostname: str
+    ) -> str:
+        if not self.is_open:
+            raise NotDelivered("closed", is_final=False)
+        self.mails.append((recipient, mail))
+        return message_id
+
+
 class Room:
     """A mailroom with rules of the test, and a clock that the test moves."""
 
@@ -51,6 +68,7 @@ class Room:
         self.clock = FakeClock()
         self.backend = SqliteBackend(folder / "hotdesk.db", self.clock)
         self.client = Client(self.backend, self.clock, random_bytes=os.urandom)
+        self.courier = Courier()
         self.rules = {
             "amelia": MailRules(
                 senders=AllowedSenders.parse(
@@ -78,6 +96,7 @@ class Room:
             domain=DOMAIN,
             key=KEY,
             rules=self.rules,
+            courier=self.courier,
         )
         places = [mailroom.recipient(address, return_path="") for address in recipients]
         peer = Peer(return_path="anna@example.org")
@@ -181,6 +200,34 @@ async def test_a_mail_of_a_guest_waits_with_its_files_and_is_no_job(room: Room) 
     assert [kind for kind, _ in await room.events()] == ["MailHeld"]
 
 
+async def test_a_guest_hears_once_that_the_mail_waits_and_nobody_else_does(room: Room) -> None:
+    guest = mail(1, From="guest@example.org")
+    room.rules["amelia"] = replace(room.rules["amelia"], is_unproven_held=True)
+
+    async def for_another(sender: Mailbox, _raw: bytes, _peer: Peer, _now: datetime) -> Proof:
+        return Proof(how=How.DKIM, domain=sender.domain, written_to=frozenset())
+
+    await room.take(guest, SCOTT)
+    await room.take(guest, SCOTT)
+    await room.take(mail(2, From="guest@example.org"), SCOTT, prove=doubt)
+    await room.take(mail(3, From="guest@example.org"), SCOTT, prove=for_another)
+    await room.take(mail(4), SCOTT)
+
+    ((recipient, said),) = room.courier.mails
+    assert recipient == "guest@example.org"
+    assert b"waits for approval" in said
+    assert b"In-Reply-To: <m1@example.org>\r\n" in said
+    assert b"Auto-Submitted: auto-replied\r\n" in said
+    assert len(await room.backend.held()) == 3
+
+
+async def test_a_mail_waits_though_nobody_can_be_told(room: Room) -> None:
+    room.courier.is_open = False
+
+    assert await room.take(a_mail(From="guest@example.org"), SCOTT) == [""]
+    assert len(await room.backend.held()) == 1
+
+
 async def test_a_mail_that_nothing_proves_waits_where_the_project_says_so(room: Room) -> None:
     room.rules["amelia"] = replace(room.rules["amelia"], is_unproven_held=True)
 
@@ -258,6 +305,16 @@ async def test_a_mail_that_comes_again_is_not_refused_for_having_come_before(roo
     # It does not count twice either.
     room.limit(sender_jobs_per_hour=2)
     assert await room.take(mail(2), SCOTT) == [""]
+
+
+async def test_a_desk_that_has_a_mail_keeps_it_where_a_limit_keeps_it_from_another(
+    room: Room,
+) -> None:
+    boss = mail(1, From="boss@example.org")
+    room.limit(jobs_per_hour=1)
+    await room.take(boss, SCOTT)
+
+    assert await room.take(boss, SCOTT, TIM, is_whole=False) == ["", "5.7.28"]
 
 
 async def test_what_is_used_up_refuses_mail_for_a_day(room: Room) -> None:

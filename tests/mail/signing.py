@@ -16,7 +16,15 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicNumbers,
+    generate_private_key,
+    rsa_crt_dmp1,
+    rsa_crt_dmq1,
+    rsa_crt_iqmp,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -55,6 +63,31 @@ class Zone:
 def rsa_key(bits: int = 1024) -> RSAPrivateKey:
     """A key for a test: as short as may be, since making one takes its time."""
     return generate_private_key(public_exponent=65537, key_size=bits)
+
+
+@cache
+def weak_key() -> RSAPrivateKey:
+    """A key of 768 bits, which the library does not make any more."""
+    p = int(
+        "ce2306768c60085e159f2afd776b086d39744fb261738e0c"
+        "8d26929da00ad29f72e1a8e31213c8d7964ae7d8f0bcb76f",
+        16,
+    )
+    q = int(
+        "dab4cd6e681e1e8aec198e622d91e9bfba591a6ad832d5b8"
+        "d3ffb68eb602dcef5f496bb14c7381ec076ed33f01e1a8fd",
+        16,
+    )
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    return RSAPrivateNumbers(
+        p=p,
+        q=q,
+        d=d,
+        dmp1=rsa_crt_dmp1(d, p),
+        dmq1=rsa_crt_dmq1(d, q),
+        iqmp=rsa_crt_iqmp(p, q),
+        public_numbers=RSAPublicNumbers(65537, p * q),
+    ).private_key()
 
 
 @cache

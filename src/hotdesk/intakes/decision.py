@@ -72,10 +72,14 @@ class MailRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a mail at one desk: refused, held because of something, or else taken."""
+    """What becomes of a mail at one desk: refused, held because of something, or else taken.
+
+    ``may_be_told`` says that the one who would be told it waits is the one who wrote it.
+    """
 
     role: Role | None = None
     held_because: str = ""
+    may_be_told: bool = False
     refusal: MailRejected | None = None
 
 
@@ -97,7 +101,7 @@ def decide(
     if doubt:
         return Decision(role=role, held_because=f"nothing proves its sender: {doubt}")
     if role is Role.GUEST:
-        return Decision(role=role, held_because="its sender is a guest")
+        return Decision(role=role, held_because="its sender is a guest", may_be_told=True)
     return Decision(role=role)
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+import anyio
 from anyio import to_thread
 
 from hotdesk.client import Client
@@ -25,9 +26,12 @@ from hotdesk.mail.letter import Attachment, Letter
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.proof.verdict import Peer, Proof, Prover
 from hotdesk.mail.rejection import MailRejected
+from hotdesk.mail.reply import build_notice
 from hotdesk.mail.sender import Role
 from hotdesk.mail.thread import thread_of_letter
-from hotdesk.ports import Backend, Clock
+from hotdesk.ports import Backend, Clock, Courier, NotDelivered
+
+NOTICE_SECONDS_MAX = 10.0  # The sender's own server waits for its answer meanwhile.
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,8 +74,12 @@ class Mailroom:
         domain: str,
         key: bytes,
         rules: Mapping[str, MailRules],
+        courier: Courier | None = None,
     ) -> None:
-        """``rules`` has those of each project; ``key`` signs the addresses of threads."""
+        """``rules`` has those of each project; ``key`` signs the addresses of threads.
+
+        ``courier`` takes the word to a guest that the mail waits; without one nobody tells.
+        """
         self._client = client
         self._backend = backend
         self._clock = clock
@@ -79,6 +87,7 @@ class Mailroom:
         self._domain = domain
         self._key = key
         self._rules = rules
+        self._courier = courier
 
     def recipient(self, address: str, *, return_path: str) -> Recipient:
         """Return the desk that *address* names, if mail from *return_path* may go there.
@@ -234,11 +243,35 @@ class Mailroom:
                 raise MailRejected(str(error)) from error
         # From here on the mail is taken; what is missing below makes it no less so.
         await self._note([_event(job, decision, proof) for job, decision in jobs])
+        if told := [job for job, decision in jobs if decision.may_be_told]:
+            await self._tell(letter, told)
         with suppress(Unavailable):
             for job, _ in jobs:
                 name = f"jobs/{job.desk.project}"
                 await self._backend.count(name, 1, now=now)
                 await self._backend.count(f"{name}/{letter.sender.address}", 1, now=now)
+
+    async def _tell(self, letter: Letter, waiting: Sequence[NewJob]) -> None:
+        """Tell the sender that the mail waits, once; whether it arrives, nobody knows."""
+        if self._courier is None:
+            return
+        message_id = f"<held.{waiting[0].id}@{self._domain}>"
+        mail = build_notice(
+            letter,
+            "Your mail waits for approval. You get an answer when it was approved and done.",
+            {job.origin.recipient: "waits for approval" for job in waiting},
+            domain=self._domain,
+            to=letter.sender.address,
+            message_id=message_id,
+        )
+        with anyio.move_on_after(NOTICE_SECONDS_MAX), suppress(NotDelivered):
+            await self._courier.deliver(
+                mail,
+                message_id=message_id,
+                sender=f"mailer-daemon@{self._domain}",
+                recipient=letter.sender.address,
+                hostname=self._domain,
+            )
 
     async def _job(self, letter: Letter, request: "_Request", kept: Kept) -> NewJob:
         desk = request.recipient.desk

@@ -25,7 +25,7 @@ from hotdesk.mail.headers import FIELDS_BYTES_MAX, read_headers
 from hotdesk.mail.letter import Letter
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.rejection import MailRejected
-from hotdesk.mail.reply import build_refusal
+from hotdesk.mail.reply import build_notice
 from hotdesk.ports import Courier, NotDelivered
 
 MAILS = "mail/"
@@ -239,8 +239,13 @@ class SesIntake:
         self, key: str, letter: Letter, return_path: str, reasons: Mapping[str, str]
     ) -> bool:
         message_id = f"<refusal.{key.removeprefix(MAILS)}@{self._domain}>"
-        mail = build_refusal(
-            letter, reasons, domain=self._domain, to=return_path, message_id=message_id
+        mail = build_notice(
+            letter,
+            "Your mail was not taken.",
+            reasons,
+            domain=self._domain,
+            to=return_path,
+            message_id=message_id,
         )
         try:
             await self._courier.deliver(

@@ -86,13 +86,19 @@ def build_answer(
     raise AssertionError(f"the answer to job {answer.job.id} knows no bounds")
 
 
-def build_refusal(
-    letter: Letter, refused: Mapping[str, str], *, domain: str, to: str, message_id: str
+def build_notice(
+    letter: Letter,
+    headline: str,
+    reasons: Mapping[str, str],
+    *,
+    domain: str,
+    to: str,
+    message_id: str,
 ) -> bytes:
-    """Build the mail that says why some recipients did not get *letter*, where nobody else can.
+    """Build the mail that says what became of *letter* before it was a job, where nothing else can.
 
-    *refused* has the reason for each address. It goes *to* the return path, as a bounce
-    would, from an address that is a machine's.
+    *reasons* has one for each address that it was sent to. It comes from an address that is a
+    machine's.
     """
     fields = {
         "From": f"Hotdesk <mailer-daemon@{domain}>",
@@ -105,9 +111,9 @@ def build_refusal(
     }
     lines = [
         f"{label(address, length_max=SUBJECT_LENGTH_MAX)}: {reason}"
-        for address, reason in refused.items()
+        for address, reason in reasons.items()
     ]
-    text = "\n\n".join(["Your mail was not taken.", *lines])
+    text = "\n\n".join([headline, *lines])
     body = _part(storable(f"{text}\n"), "plain")
     return _written({name: value for name, value in fields.items() if value}, body)
 

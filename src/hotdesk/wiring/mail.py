@@ -56,6 +56,7 @@ def mail_of(
         return None
     key = key_of(config.mail)
     files = MailFiles(config.data_dir / "mail")
+    relay = relay_of(config.mail)
     mailroom = Mailroom(
         client,
         backend,
@@ -64,6 +65,7 @@ def mail_of(
         domain=config.mail.domain,
         key=key,
         rules=rules_of(config),
+        courier=relay,
     )
     if problem := open_door(config.mail):
         tell(problem)
@@ -80,7 +82,7 @@ def mail_of(
         on_error=tell,
     )
     outbox = None
-    if relay := relay_of(config.mail):
+    if relay is not None:
         outbox = Outbox(
             backend,
             SystemClock(),

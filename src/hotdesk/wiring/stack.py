@@ -65,6 +65,7 @@ class Stack:
                 domain=mail.domain,
                 key=key,
                 rules=rules,
+                courier=self.courier,
             )
 
         return SesIntake(
