@@ -18,7 +18,7 @@ import anyio
 from hotdesk.agents.dialect import Dialect
 from hotdesk.agents.known import KNOWN
 from hotdesk.agents.output import label, printable
-from hotdesk.config import Config, ProjectConfig
+from hotdesk.config import Config, ProjectConfig, SecretRef
 from hotdesk.confinement import Confinement, Network, Walls
 from hotdesk.confinement.modes import SHELL
 from hotdesk.errors import ConfigError
@@ -140,17 +140,19 @@ async def _network(config: Config, name: str, project: ProjectConfig) -> Finding
 
 
 async def _login(name: str, project: ProjectConfig, dialect: Dialect) -> Finding:
-    if project.key is not None:
+    given = next(filter(_KEY_NAME.search, project.env), "")
+    key = project.key or project.env.get(given)
+    if isinstance(key, SecretRef):
         try:
-            project.key.read()
+            key.read()
         except ConfigError as error:
             return fail(
                 f"project {name}: the key for {dialect.name} cannot be had: {error}",
-                f"see to [projects.{name}] key",
+                f"see to [projects.{name}] {'key' if project.key else 'env'}",
             )
-        return ok(f"project {name}: there is a key for {dialect.name}")
-    if given := next(filter(_KEY_NAME.search, project.env), None):
-        return ok(f"project {name}: {dialect.name} has {given} in its environment")
+    if key:
+        where = "" if project.key else f", {given} in its environment"
+        return ok(f"project {name}: there is a key for {dialect.name}{where}")
     what = (
         f"project {name}: there is no key for {dialect.name}, and agents cannot see where a "
         "person has logged in to it"
