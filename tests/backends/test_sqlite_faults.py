@@ -34,6 +34,11 @@ def damage(path: Path, *, start: float) -> None:
     path.write_bytes(content[:kept] + b"\xa5" * (len(content) - kept))
 
 
+def damage_text(path: Path) -> None:
+    """Overwrite a part of the first instruction."""
+    path.write_bytes(path.read_bytes().replace(b"x" * 100, b"x" * 50 + b"\xa5" * 50, 1))
+
+
 async def submit_until_refused(store: SqliteBackend) -> tuple[int, Unavailable]:
     """Submit one job after another; return how many were confirmed, and what ended it."""
     for number in itertools.count():
@@ -106,6 +111,19 @@ async def test_damage_inside_the_file_is_told_as_damage(
     with pytest.raises(StoreError, match="restore a backup"):
         await use(store)
 
+    await store.close()
+
+
+async def test_a_text_in_which_bytes_have_changed_is_told_as_damage_and_not_shown(
+    confirmed: Path, clock: FakeClock
+) -> None:
+    damage_text(confirmed)
+    store = SqliteBackend(confirmed, clock)
+
+    with pytest.raises(StoreError, match="restore a backup") as caught:
+        await store.queue(DESK, limit=1000)
+
+    assert "xxx" not in str(caught.value)
     await store.close()
 
 

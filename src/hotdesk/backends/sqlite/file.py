@@ -40,6 +40,8 @@ CREATING_TRIES = 500
 CREATING_PAUSE_SECONDS = 0.01
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# What sqlite3 says, without a code of SQLite's, of a text in which bytes have changed.
+NO_TEXT = "Could not decode to UTF-8"
 UNUSABLE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
@@ -368,9 +370,12 @@ def _code(error: sqlite3.Error) -> int:
 
 def _as_ours(error: sqlite3.Error, path: Path, *, committing: bool) -> Exception:
     code = _code(error)
-    if code in DAMAGED:
+    is_no_text = str(error).startswith(NO_TEXT)
+    if code in DAMAGED or is_no_text:
+        # What is no text any more is told without it: it was somebody's.
+        what = NO_TEXT if is_no_text else error
         return StoreError(
-            f"{path} is damaged or is not a Hotdesk database ({error}): stop Hotdesk and restore a "
+            f"{path} is damaged or is not a Hotdesk database ({what}): stop Hotdesk and restore a "
             "backup (see docs/operation.md)"
         )
     if code in UNUSABLE:
