@@ -12,7 +12,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from PIL import Image
+from PIL import Image, ImageCms
 
 from hotdesk.confinement import Confinement, find_confinement
 from hotdesk.desks import Claim, Desk
@@ -129,9 +129,14 @@ class TestShowing:
         assert is_near(made.convert("RGB").getpixel((50, 50)), expected)
 
     async def test_a_palette_may_be_transparent(self, show: Show) -> None:
-        made = await picture(show, saved(drawing().convert("P"), "GIF", transparency=0))
+        given = Image.new("P", (20, 20), 0)
+        given.putpalette([0, 0, 0, 255, 0, 0])
+        given.paste(1, (0, 0, 10, 20))
 
-        assert made.mode in {"RGB", "RGBA"}
+        made = await picture(show, saved(given, "GIF", transparency=0))
+
+        assert made.getpixel((2, 2)) == (255, 0, 0, 255)
+        assert made.getextrema()[-1] == (0, 255)
 
     async def test_sixteen_bits_of_grey_are_not_white(self, show: Show) -> None:
         made = await picture(show, saved(Image.new("I;16", (20, 20), 128 * 256), "PNG"))
@@ -147,7 +152,10 @@ class TestShowing:
         exif[0x010E] = "a secret"
         exif.get_ifd(0x8825)[1] = "N"
 
-        made = await picture(show, saved(drawing(3000, 2000), form, exif=exif, dpi=(72, 72)))
+        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        content = saved(drawing(3000, 2000), form, exif=exif, dpi=(72, 72), icc_profile=icc)
+
+        made = await picture(show, content)
 
         assert made.size == (1045, SIDE_MAX)
         assert is_near(made.convert("RGB").getpixel((500, 100)), (255, 0, 0))
@@ -205,7 +213,24 @@ class TestHostility:
     async def test_a_start_of_a_picture_alone_is_refused(self, show: Show) -> None:
         assert await refusal(show, b"\xff\xd8\xff") == "it is damaged"
 
+    async def test_only_the_format_that_it_began_as_is_tried(
+        self, show: Show, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(images, "form_of", lambda _: "PNG")
+
+        assert await refusal(show, saved(photo(), "JPEG")) == "it is damaged"
+
+    async def test_what_a_library_complains_about_is_not_taken_for_the_answer(
+        self, show: Show, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        find = "    sys.path.append(site)\n"
+        code = images.CODE.replace(find, f"{find}    os.write(2, b'warning')\n")
+        monkeypatch.setattr(images, "CODE", code)
+
+        assert isinstance(await show(png(1, 1)), Shown)
+
     async def test_memory_is_bounded(self, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert images.LIMITS.memory_bytes
         little = replace(images.LIMITS, memory_bytes=200 << 20)
         monkeypatch.setattr(images, "LIMITS", little)
 

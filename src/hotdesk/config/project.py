@@ -121,7 +121,7 @@ class ProjectConfig(Section):
     publish: tuple[str, ...] = Field(
         (),
         description="Commands that make a finished job visible, with secrets of their own.",
-        examples=[["./deploy.sh"]],
+        examples=[["deploy-site dist"]],
     )
     publish_seconds: values.Whole = Field(
         900, ge=1, le=DAY, description="The most time for each of them."

@@ -43,8 +43,6 @@ def main(site: str, form: str, side_max: int, pixels_max: int, seconds_max: int)
             elif picture.mode not in {"L", "RGB", "RGBA"}:
                 small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
             small.thumbnail((side_max, side_max), reducing_gap=2.0)
-            if small is not picture:
-                small.info.update(picture.info)
             small = ImageOps.exif_transpose(small)
         if small.has_transparency_data:
             small = small.convert("RGBA")
