@@ -39,6 +39,14 @@ token = "env:AMELIA_TOKEN"
 command = ["agent"]
 preview = "https://{{branch}}.preview.example"
 users = {{scott = ["anna@example.org", "ben@elsewhere.example"], tim = ["anna@example.org"]}}
+
+[projects.berta]
+repo = "https://git.example/berta.git"
+command = ["agent"]
+users = {{scott = ["anna@example.org"]}}
+guests = ["guest@example.org"]
+unproven = "hold"
+limits = {{sender_jobs_per_hour = 1}}
 """
 SETTLED_SECONDS = 60
 

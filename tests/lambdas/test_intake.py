@@ -141,6 +141,39 @@ def test_a_stranger_is_told_once_why_and_the_mail_starts_nothing(office: Office)
     assert again["is_told"] is False
 
 
+def test_what_nothing_proves_waits_where_the_project_says_so_and_nobody_is_told(
+    office: Office,
+) -> None:
+    berta = [f"berta+scott@{DOMAIN}"]
+    office.deliver(a_mail(), verdicts={"dmarc": "FAIL", "spf": "FAIL"}, recipients=berta)
+    office.invoke(a_receipt(recipients=berta))
+
+    assert office.jobs() == []
+    (held,) = office.events("MailHeld")
+    assert str(held["reason"]).startswith("nothing proves its sender")
+    assert office.sent() == []
+
+
+def test_a_guest_is_told_that_the_mail_waits(office: Office) -> None:
+    guest = a_mail(From="guest@example.org")
+    office.deliver(guest, source="guest@example.org", recipients=[f"berta+scott@{DOMAIN}"])
+
+    assert office.jobs() == []
+    (told,) = office.sent()
+    assert told.to == ["guest@example.org"]
+    assert "waits for approval" in told.text
+
+
+def test_a_mail_above_a_limit_is_refused_and_its_sender_is_told(office: Office) -> None:
+    berta = [f"berta+scott@{DOMAIN}"]
+    office.deliver(a_mail(), recipients=berta)
+    office.deliver(a_mail(Message_ID="<m2@example.org>"), "m2", recipients=berta)
+
+    assert office.the_job().origin.message_id == "<m1@example.org>"
+    (told,) = office.sent()
+    assert "please send it again in an hour" in told.text
+
+
 def test_of_two_recipients_one_may_be_refused(office: Office) -> None:
     to = [f"amelia+scott@{DOMAIN}", f"amelia+nobody@{DOMAIN}"]
     office.deliver(a_mail(), recipients=to)
