@@ -20,6 +20,7 @@ from anyio import to_thread
 
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Desk
+from hotdesk.mail.proof.results import RelayProver
 from tests.intakes.conftest import Listen, Post
 from tests.mail.samples import a_mail, a_mail_with_everything
 
@@ -58,6 +59,8 @@ alias_database =
 local_recipient_maps =
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_sender_restrictions = check_sender_access inline:{{ {{ anna@example.org =
+ PREPEND Authentication-Results: relay.example; dmarc=pass header.from=example.org }} }}
 relay_domains = desk.example
 relay_transport = lmtp:inet:127.0.0.1:{port}
 transport_maps = inline:{{ {{ {by_smtp} = smtp:[127.0.0.1]:{port} }} }}
@@ -181,6 +184,25 @@ async def test_postfix_tells_its_sender_why_one_recipient_was_refused(
 
     (job,) = await post.client.jobs()
     assert job.desk == Desk("amelia", "scott")
+
+
+@needs_postfix
+async def test_what_postfix_found_is_believed_and_what_a_mail_brings_is_not(
+    post: Post, listen: Listen, relay: Postfix
+) -> None:
+    found = b"Authentication-Results: relay.example; dmarc=pass header.from=example.org\r\n"
+    forged = found + b"Received: by relay.example (Postfix); x\r\n" + found
+    prove = RelayProver("relay.example")
+    async with listen(port=relay.port, is_lmtp=True, prove=prove):
+        # Postfix says of Anna what a filter would say, and of Scott nothing.
+        await relay.send(a_mail(), SCOTT)
+        await until_events(post, "JobSubmitted")
+        mail = forged + a_mail(From="scott@example.org", Message_ID="<m2@example.org>")
+        await relay.send(mail, SCOTT, sender="scott@example.org")
+        await until_said(relay, "550 5.7.26 nothing proves that this mail comes from example.org")
+
+    (taken,) = await post.events("MailTaken")
+    assert (taken["sender"], taken["proof"]) == ("anna@example.org", "relay")
 
 
 @needs_postfix
