@@ -123,6 +123,13 @@ def test_a_line_without_end_takes_little_memory_and_says_so(dialect: Dialect) ->
 
 
 @every
+def test_what_is_nested_without_end_is_no_event(dialect: Dialect) -> None:
+    signs, _ = read(dialect, b'{"type":' + b"[" * 100_000 + b"\n")
+
+    assert said(signs).startswith('{"type":[[[')
+
+
+@every
 def test_what_is_no_text_is_shown_as_such(dialect: Dialect) -> None:
     signs, report = read(
         dialect, b"\xff\xfe \x1b]0;title\x07\x1b[31mred\x1b[0m\x00\r\n", exit_code=1

@@ -267,6 +267,15 @@ def test_opencode_says_what_it_cost_only_if_it_knows() -> None:
     assert free.cost_usd is None
 
 
+@pytest.mark.parametrize("cost", [1e300, float("nan"), float("inf"), -1, True, "1", None])
+def test_a_cost_that_cannot_be_is_none(cost: object) -> None:
+    step = {"type": "step_finish", "part": {"reason": "stop", "cost": cost}}
+
+    _, report = read(OpenCode(), json.dumps(step).encode())
+
+    assert report.cost_usd is None
+
+
 def test_opencode_ends_with_0_when_an_answer_broke_off() -> None:
     _, report = read(
         OpenCode(), b'{"type":"step_finish","part":{"reason":"unknown"}}\n', exit_code=0
@@ -322,7 +331,7 @@ def test_gemini_goes_on_with_the_file_that_holds_the_conversation(tmp_path: Path
     assert told.argv[-2:] == ("--session-file", str(whole))
     assert Gemini().remembers(tmp_path, ID, "[hotdesk job j1]")
     assert not Gemini().remembers(tmp_path, ID, "[hotdesk job j2]")
-    assert not Gemini().remembers(tmp_path, ID[:8] + "0" + ID[9:], "")
+    assert not Gemini().remembers(tmp_path, f"{ID[:-1]}f", "")
 
 
 def test_gemini_remembers_only_what_is_left_when_its_history_is_written_anew(
@@ -378,6 +387,15 @@ def test_aider_says_what_it_cost_and_counts_in_thousands() -> None:
 
     assert (report.tokens_in, report.tokens_out) == (4100, 120)
     assert report.cost_usd == 0.05
+
+
+def test_aider_that_counts_nonsense_is_not_believed() -> None:
+    usage = b"Tokens: 1.2.3k sent, 9 received. Cost: $1 message, $1.2.3 session."
+
+    _, report = read(Aider(), b"Aider v1\nRepo-map: off\nDone.\n" + usage)
+
+    assert (report.tokens_in, report.tokens_out) == (0, 9)
+    assert report.cost_usd is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ is no event becomes words for the log.
 """
 
 import json
-import math
 import posixpath
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -140,7 +139,7 @@ def dollars(event: Event, name: str) -> float:
     found = event.get(name)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return 0.0
-    return float(found) if math.isfinite(found) and 0 <= found <= USD_MAX else 0.0
+    return float(found) if 0 <= found <= USD_MAX else 0.0
 
 
 def within(workspace: str, path: str) -> str:
