@@ -164,6 +164,18 @@ async def test_an_origin_without_any_commit_fails_the_job_with_the_reason(
     assert "the repository is empty" in done.text
 
 
+async def test_what_is_kept_with_a_job_for_ourselves_is_not_shown_to_its_program(
+    serve: Serve,
+) -> None:
+    script = """[ -e once ] || { touch once; exit 1; }; grep '"partial"' "$HOTDESK_JOB_FILE" """
+    async with serve(script) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+
+    assert done.partial is not None
+    assert done.text == '"partial": null,'
+
+
 async def test_a_job_whose_commit_is_on_its_branch_is_not_run_again(
     serve: Serve, workspaces: Workspaces, confirm: Confirm
 ) -> None:

@@ -13,7 +13,7 @@ from hotdesk.agents.prompt import Prompts
 from hotdesk.backends.folder import FolderArchive
 from hotdesk.desks import Origin
 from hotdesk.runners.agent import Agent
-from tests.runners.scripted import Scripted, scripted
+from tests.runners.scripted import Scripted, plain, scripted
 from tests.runners.stage import SOON, Serve, logged
 from tests.workspaces.origins import BareOrigin, git
 
@@ -150,6 +150,16 @@ async def test_only_the_folders_of_the_conversation_outlive_a_run(serve: Serve) 
             jobs.append("".join(chunk.text for chunk in await client.log(job.id)))
 
     assert jobs == ["elsewhere\nmemory\n", "elsewhere\nmemory\n"]
+
+
+async def test_an_agent_finds_nothing_of_what_a_program_before_it_has_left(serve: Serve) -> None:
+    async with serve(plain('touch "$HOTDESK_SESSION_DIR/settings"')) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        await client.result(job.id, timeout=SOON)
+    async with serve(scripted('ls "$HOTDESK_SESSION_DIR" | sed "s/^/answer /"')) as client:
+        (found,) = await talk(client, "look")
+
+    assert found == "elsewhere\nmemory"
 
 
 async def test_the_words_of_a_user_cannot_leave_their_quotation(serve: Serve) -> None:

@@ -312,6 +312,7 @@ async def test_what_is_not_kept_does_not_count_against_the_bounds(
     await mine.unpack(claim(), "t1", home)
     for number in range(5):
         (home / FOLDER / str(number)).touch()
+        (home / FOLDER / f"folder{number}").mkdir()
     (home / FOLDER / "memory").mkdir()
 
     assert await mine.pack(claim(), "t1", home, kept=["memory"]) == ""
