@@ -30,7 +30,10 @@ KEY = b"a key of 32 bytes, kept in a file"
 RULES = {
     "amelia": MailRules(
         senders=AllowedSenders.parse(
-            {"scott": ["anna@example.org", "scott@example.org"], "tim": ["anna@example.org"]}
+            {
+                "scott": ["anna@example.org", "scott@example.org", "ben@elsewhere.example"],
+                "tim": ["anna@example.org"],
+            }
         )
     ),
     "berta": MailRules(senders=AllowedSenders.parse({"*": ["example.org", "x@team.example.org"]})),

@@ -11,6 +11,7 @@ from tests.mail.samples import a_mail
 from tests.mail.signing import (
     NOW,
     OUR_SERVER,
+    SIGNED,
     SOMEBODY,
     Zone,
     ed25519_key,
@@ -23,6 +24,7 @@ from tests.mail.signing import signed as sign
 Records = Mapping[str, Sequence[str]]  # Texts, by their name in DNS.
 
 SCOTT = "amelia+scott@desk.example"
+ANY = "berta+any@desk.example"
 POLICY = "_dmarc.example.org"
 KEY = "s1._domainkey.example.org"
 SPF = "example.org"
@@ -76,6 +78,10 @@ def _on_top(*lines: str) -> Callable[[], bytes]:
     return lambda: "".join(f"{line}\r\n" for line in lines).encode() + a_mail()
 
 
+def _to_berta() -> bytes:
+    return a_mail(To=ANY)
+
+
 def _under(count: int) -> Callable[[], bytes]:
     bad = sign(a_mail()).partition(b"From:")[0].replace(b"s=s1", b"s=s2")
     return lambda: bad * count + sign(a_mail())
@@ -98,8 +104,9 @@ def _included(count: int) -> Records:
 
 
 _BY_SUBDOMAIN: Records = {"s1._domainkey.mail.example.org": [key_record(rsa_key())]}
-_SPF_OF_SUBDOMAIN: Records = {"mail.example.org": [f"v=spf1 ip4:{OUR_SERVER} -all"]}
-_BOUNCES = "bounces@mail.example.org"
+_SPF_OF_SUBDOMAIN: Records = {"team.example.org": [f"v=spf1 ip4:{OUR_SERVER} -all"]}
+_BY_BEN = "ben@elsewhere.example"
+_BY_TEAM = "x@team.example.org"
 
 CASES: dict[str, Case] = {
     # --- DKIM
@@ -128,15 +135,17 @@ CASES: dict[str, Case] = {
         raw=lambda: sign(a_mail(To="eve@evil.example"))
     ),
     "signed mail with the desk in Cc": Case(
-        raw=lambda: sign(
-            a_mail(To="tim@example.org", Cc=SCOTT), fields=("from", "to", "cc", "subject")
-        )
+        raw=lambda: sign(a_mail(To="tim@example.org", Cc=SCOTT), fields=(*SIGNED, "cc"))
     ),
     "signed mail, desk added to an unsigned Cc": Case(
         raw=lambda: sign(a_mail(To="eve@evil.example", Cc=SCOTT))
     ),
     "signature expired (`x=`)": Case(raw=_signed(more=f"x={_unix(timedelta(seconds=-1))};")),
     "signature from the future (`t=`)": Case(raw=_signed(more=f"t={_unix(timedelta(hours=1))};")),
+    "signature of eight days ago": Case(raw=_signed(more=f"t={_unix(timedelta(days=-8))};")),
+    "signed, with a Date of eight days ago": Case(
+        raw=lambda: sign(a_mail(Date="Sun, 23 Feb 2025 10:00:00 +0000"))
+    ),
     "signed with rsa-sha1": Case(raw=_changed(b"a=rsa-sha256", b"a=rsa-sha1")),
     "key of fewer than 1024 bits": Case(
         raw=_signed(key=weak_key()), records=_record(KEY, key_record(weak_key()))
@@ -153,12 +162,17 @@ CASES: dict[str, Case] = {
     # --- SPF
     "server of the domain (SPF passes)": Case(raw=a_mail, address=OUR_SERVER, records=OUR_SPF),
     "server of a subdomain": Case(
-        raw=a_mail, address=OUR_SERVER, return_path=_BOUNCES, records=_SPF_OF_SUBDOMAIN
+        raw=_to_berta,
+        to=ANY,
+        address=OUR_SERVER,
+        return_path=_BY_TEAM,
+        records=_SPF_OF_SUBDOMAIN,
     ),
     "server of a subdomain, `aspf=s`": Case(
-        raw=a_mail,
+        raw=_to_berta,
+        to=ANY,
         address=OUR_SERVER,
-        return_path=_BOUNCES,
+        return_path=_BY_TEAM,
         records={**_SPF_OF_SUBDOMAIN, POLICY: ["v=DMARC1; p=none; aspf=s"]},
     ),
     "another server (SPF fails)": Case(raw=a_mail, records=OUR_SPF),
@@ -167,9 +181,10 @@ CASES: dict[str, Case] = {
     "SPF passes for the domain of the envelope only": Case(
         raw=a_mail,
         address=OUR_SERVER,
-        return_path="eve@evil.example",
-        records={"evil.example": ["v=spf1 +all"]},
+        return_path=_BY_BEN,
+        records={"elsewhere.example": ["v=spf1 +all"]},
     ),
+    "address of a stranger in the envelope": Case(raw=_signed(), return_path="eve@evil.example"),
     "SPF that would let our own relay send": Case(
         raw=a_mail, address="127.0.0.1", records=_record(SPF, "v=spf1 ip4:127.0.0.0/8 +all")
     ),
@@ -200,9 +215,9 @@ CASES: dict[str, Case] = {
         records={**_BY_SUBDOMAIN, POLICY: ["v=DMARC1; p=none", "v=DMARC1; p=reject"]},
     ),
     "From a subdomain, signed by its organization": Case(
-        raw=lambda: sign(a_mail(From="x@team.example.org", To="berta+any@desk.example")),
-        to="berta+any@desk.example",
-        return_path="x@team.example.org",
+        raw=lambda: sign(a_mail(From="x@team.example.org", To=ANY)),
+        to=ANY,
+        return_path=_BY_TEAM,
     ),
     # --- DNS
     "DNS silent about the key": Case(raw=_signed(), silent=[KEY]),

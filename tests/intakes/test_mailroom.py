@@ -12,6 +12,7 @@ import pytest
 
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.client import Client
+from hotdesk.clock import SystemClock
 from hotdesk.desks import Desk
 from hotdesk.errors import NotFound, Unavailable
 from hotdesk.intakes.decision import MailLimits, MailRules
@@ -357,9 +358,10 @@ async def test_a_signed_mail_is_taken_over_smtp_and_a_forged_one_is_not(
     zone.publish("s1._domainkey.example.org", key_record(rsa_key()))
     async with listen(prove=DmarcProver(zone)) as port:
         forged = await deliver(port, mail(1), SCOTT)
-        taken = await deliver(port, signed(mail(2)), SCOTT)
+        now = f"t={int(SystemClock().now().timestamp())};"
+        taken = await deliver(port, signed(mail(2), more=now), SCOTT)
         zone.silent.add("s1._domainkey.example.org")
-        later = await deliver(port, signed(mail(3)), SCOTT)
+        later = await deliver(port, signed(mail(3), more=now), SCOTT)
 
     assert (forged[0], forged[1][:6]) == (550, b"5.7.26")
     assert taken[0] == 250

@@ -34,7 +34,7 @@ async def becomes(post: Post, case: Case) -> str:
         return await prover(sender, raw, peer, NOW)
 
     try:
-        recipient = post.mailroom.recipient(case.to, return_path="")
+        recipient = post.mailroom.recipient(case.to, return_path=case.return_path)
         await post.mailroom.take(
             case.raw(),
             [recipient],

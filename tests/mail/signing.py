@@ -32,7 +32,7 @@ from hotdesk.errors import Unavailable
 from hotdesk.mail.proof.names import Kind
 from hotdesk.mail.proof.verdict import Peer
 
-NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+NOW = datetime(2025, 3, 3, 10, tzinfo=UTC)  # An hour after the samples were sent.
 SIGNED = ("from", "to", "subject", "date", "message-id")
 OUR_SERVER = "192.0.2.1"
 SOMEBODY = "198.51.100.7"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import process_time  # noqa: TID251 - how long it takes is the point
 
 import pytest
@@ -20,9 +20,9 @@ from tests.mail.signed_samples import (
     RFC_8463_MAIL,
     SIGNATURES,
 )
-from tests.mail.signing import NOW, Zone, key_record, rsa_key, signed
+from tests.mail.signing import NOW, SIGNED, Zone, key_record, rsa_key, signed
 
-LATER = datetime(2027, 1, 1, tzinfo=UTC)
+LATER = datetime(2026, 11, 25, tzinfo=UTC)  # Than the samples of dkimpy.
 GOOD = "v=1; a=rsa-sha256; d=example.org; s=s1; h=from:to; bh=YQ==; b=YQ=="
 
 
@@ -49,7 +49,7 @@ async def test_what_another_program_signed_holds_until_it_is_changed(kind: str) 
 async def test_the_sample_of_the_rfc_holds(number: int) -> None:
     raw = RFC_8463[number] + RFC_8463_MAIL
 
-    signers = await found(raw, RFC_8463_KEYS)
+    signers = await found(raw, RFC_8463_KEYS, datetime(2018, 6, 11, tzinfo=UTC))
 
     assert signers.holds is not None
     assert signers.holds.domain == "football.example.com"
@@ -102,6 +102,31 @@ def test_a_tag_that_comes_twice_makes_a_list_unreadable() -> None:
     for text in ("a=1; a=2", "a", "=1", "a=1;;b=2"):
         with pytest.raises(Invalid):
             tags_of(text)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("more", "fields", "age", "holds"),
+    [
+        ("", SIGNED, timedelta(days=6), True),
+        ("", SIGNED, timedelta(days=8), False),
+        (f"t={int(NOW.timestamp())};", SIGNED, timedelta(days=6), True),
+        (f"t={int(NOW.timestamp())};", SIGNED, timedelta(days=8), False),
+        # Anybody can write a Date that is not signed.
+        ("", ("from", "subject"), timedelta(0), False),
+    ],
+)
+async def test_a_signature_proves_something_for_a_week(
+    more: str,
+    fields: tuple[str, ...],
+    age: timedelta,
+    holds: bool,  # noqa: FBT001 - pytest passes it by name
+) -> None:
+    raw = signed(a_mail(), more=more, fields=fields)
+
+    signers = await found(raw, {"s1._domainkey.example.org": key_record(rsa_key())}, NOW + age)
+
+    assert (signers.holds is not None) == holds
 
 
 def test_hashing_takes_time_that_grows_with_the_mail_only() -> None:

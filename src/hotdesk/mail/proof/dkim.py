@@ -51,7 +51,7 @@ async def signers_of(
     for number, signature in _worth_checking(mail, found, is_asked, now):
         try:
             keys = await look_up(signature.key_name, "TXT")
-            check = partial(_check, mail, number, signature, keys)
+            check = partial(_check, mail, number, signature, keys, now)
             await to_thread.run_sync(check)
         except Invalid as flaw:
             found.reasons.append(f"DKIM signature of {signature.domain}: {flaw}")
@@ -82,7 +82,9 @@ def _worth_checking(
         yield number, signature
 
 
-def _check(mail: SignedMail, number: int, signature: Signature, records: tuple[str, ...]) -> None:
+def _check(
+    mail: SignedMail, number: int, signature: Signature, records: tuple[str, ...], now: datetime
+) -> None:
     """Refuse what does not hold; it hashes the whole mail, so call it in a thread.
 
     Raises:
@@ -90,6 +92,7 @@ def _check(mail: SignedMail, number: int, signature: Signature, records: tuple[s
     """
     key = _key_of(records, signature)
     mail.check_coverage(signature)
+    mail.check_age(signature, now)
     if mail.body_hash(is_relaxed=signature.is_body_relaxed) != signature.body_hash:
         raise Invalid("the text was changed behind it")
     signed = mail.signed_fields(signature, number)

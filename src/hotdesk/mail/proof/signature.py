@@ -33,9 +33,13 @@ class Invalid(Rejected):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What a field ``DKIM-Signature`` says. ``signed`` are the names of fields, in lower case."""
+    """What a field ``DKIM-Signature`` says. ``signed`` are the names of fields, in lower case.
+
+    ``at`` is when it was made, if it says so.
+    """
 
     domain: str
+    at: datetime | None
     selector: str
     identity_domain: str
     key_type: str
@@ -106,6 +110,7 @@ def read_signature(text: str, *, now: datetime) -> Signature:
     _check_times(tags, now)
     return Signature(
         domain=domain,
+        at=_instant(tags, "t"),
         selector=selector.lower(),
         identity_domain=identity,
         key_type=key_type,

@@ -7,12 +7,17 @@ does it lets the others run. A pattern for white space at the ends of lines is n
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from hotdesk.mail.headers import read_headers
 from hotdesk.mail.proof.signature import Invalid, Signature
 
 SIGNATURE_FIELD = "dkim-signature"
 PIECE_BYTES = 64 * 1024
+# A mail server tries for five days (RFC 5321, 4.5.4.1). What is older was sent once more, by
+# whoever has it; the job that it became then is remembered for a while only.
+AGE_MAX = timedelta(days=7)
 
 # What a mail is read for: each of these counts only if all of its fields are signed.
 _MEANING = (
@@ -57,6 +62,26 @@ class SignedMail:
             count = signature.signed.count(name)
             if count and names.count(name) > count:
                 raise Invalid(f"a field {name} was added behind it")
+
+    def check_age(self, signature: Signature, now: datetime) -> None:
+        """See that the mail was sent just now.
+
+        Raises:
+            Invalid: It is old, or nothing that is signed says when it was sent.
+        """
+        at = signature.at or (self._date() if "date" in signature.signed else None)
+        if at is None:
+            raise Invalid("nothing says when it was made")
+        if at < now - AGE_MAX:
+            raise Invalid(f"it is older than {AGE_MAX.days} days")
+
+    def _date(self) -> datetime | None:
+        text = next((raw for name, raw in self._fields if name == "date"), b"")
+        try:
+            date = parsedate_to_datetime(text.partition(b":")[2].decode("ascii", "replace")[:100])
+            return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
 
     def body_hash(self, *, is_relaxed: bool) -> bytes:
         """The digest of the text (RFC 6376, 3.4.3 and 3.4.4)."""
