@@ -146,6 +146,7 @@ def _tables(
             "mode": str(confinement.mode),
             "read_only": [str(path) for path in agent.shown],
         },
+        "web": {"listen": f"{HOST}:0"},
         "mail": {
             "domain": DOMAIN,
             "listen": f"{HOST}:{ports.mail}",

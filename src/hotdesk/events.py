@@ -267,6 +267,18 @@ class MailIgnored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionTaken(Event):
+    """Somebody did something over HTTP. ``by`` is the name of their token.
+
+    ``action`` is a word such as ``cancel``, ``target`` the name of what it was done to.
+    """
+
+    by: str
+    action: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSent(Event):
     """The relay accepted the answer for a job's outcome."""
 

@@ -18,7 +18,13 @@ class Program:
     def __init__(
         self, arguments: Sequence[str], folder: Path, variables: Mapping[str, str]
     ) -> None:
-        environment = {"PATH": os.defpath, "HOME": str(folder.parent), **variables}
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(folder.parent),
+            # Many run at once, and none may take the port of another one.
+            "HOTDESK_WEB__LISTEN": "127.0.0.1:0",
+            **variables,
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hotdesk", *arguments],
             cwd=folder,

@@ -21,7 +21,7 @@ from hotdesk.errors import HotdeskError, NotAllowed, NotFound, Rejected, Unavail
 COMMANDS = {
     "demo": "Show real mails, an interrupt, two users, a stranger and a worker killed with -9.",
     "init": "Write a commented hotdesk.toml.",
-    "up": "Run everything: intake, workers, sweep and answers.",
+    "up": "Run everything: intake, workers, sweep, answers and the HTTP API.",
     "send": "Submit one instruction.",
     "job": "Look at jobs, and cancel, retry or interrupt them.",
     "desk": "Look at desks, and pause, resume or release them.",

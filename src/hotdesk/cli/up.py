@@ -11,6 +11,7 @@ from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.serving import crew_of, ways_to_leave
 from hotdesk.cli.signals import run_until_told
 from hotdesk.config import Config
+from hotdesk.web.opening import open_web
 from hotdesk.wiring.deployment import open_deployment
 
 
@@ -18,7 +19,7 @@ from hotdesk.wiring.deployment import open_deployment
 @click.option("--handler", metavar="MODULE:FUNCTION", help="Serve this Python function.")
 @pass_invocation
 def up(invocation: Invocation, *, handler: str | None) -> None:
-    """Run everything: intake, workers, sweep and answers.
+    """Run everything: intake, workers, sweep, answers and the HTTP API.
 
     Workers are processes of their own and end with this one, whatever ends it. SIGTERM or
     Ctrl-C drains: running jobs are handed back with their partial work. Once more stops
@@ -38,7 +39,8 @@ def up(invocation: Invocation, *, handler: str | None) -> None:
         async with open_deployment(config, crew, tell=log.trouble, is_whole=True) as deployment:
 
             async def run() -> None:
-                await deployment.run(lambda port: log.say("up", **_served(config, port)))
+                async with open_web(config, deployment.backend, tell=log.trouble) as url:
+                    await deployment.run(lambda port: log.say("up", **_served(config, port, url)))
 
             async with anyio.create_task_group() as logging:
                 logging.start_soon(log.follow, deployment.backend)
@@ -52,7 +54,7 @@ def up(invocation: Invocation, *, handler: str | None) -> None:
     invocation.run(work)
 
 
-def _served(config: Config, mail_port: int | None) -> dict[str, object]:
+def _served(config: Config, mail_port: int | None, url: str | None) -> dict[str, object]:
     """Say what is served, and where."""
     served: dict[str, object] = {"pid": os.getpid(), "backend": config.backend}
     if config.worker.handler is not None:
@@ -63,4 +65,6 @@ def _served(config: Config, mail_port: int | None) -> dict[str, object]:
     if config.mail is not None:
         host, _, _ = config.mail.listen.rpartition(":")
         served["mail"] = f"{config.mail.domain} at {host}:{mail_port}"
+    if url is not None:
+        served["web"] = url
     return served

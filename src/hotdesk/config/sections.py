@@ -17,6 +17,7 @@ from hotdesk.config.project import ProjectConfig
 from hotdesk.config.secret import SecretRef
 from hotdesk.config.section import Section
 from hotdesk.config.values import wrong
+from hotdesk.config.web import WebConfig
 from hotdesk.desks import InterruptPolicy
 from hotdesk.errors import Rejected
 from hotdesk.lifecycle import Limits
@@ -267,6 +268,7 @@ class Config(Section):
     worker: WorkerConfig = WorkerConfig()
     limits: LimitsConfig = LimitsConfig()
     confinement: ConfinementConfig = ConfinementConfig()
+    web: WebConfig = WebConfig()
     mail: MailConfig | None = None
     projects: values.ByProject[ProjectConfig] = Field(default_factory=dict)
 

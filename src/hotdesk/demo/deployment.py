@@ -133,6 +133,7 @@ class Deployment:
                 "key": f"file:{key}",
                 "proof": "none",  # Nobody but the demo reaches that port, and nothing is signed.
             },
+            "web": {"listen": f"{HOST}:0"},  # Any free port: the default may be in use.
             "mail.relay": {"host": HOST, "port": settings.relay_port, "tls": "none"},
             f"projects.{PROJECT}": {"repo": str(settings.origin), "command": settings.agent},
             f"projects.{PROJECT}.users": users,

@@ -1,0 +1,135 @@
+"""Who asks, and what they may do: tokens are compared by their digests, never kept or shown.
+
+There is one rule for all routes, so that none can forget it: who looks (GET) needs any
+token, and everything else an operator's.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hotdesk.ports import Clock
+from hotdesk.web.problems import Refused, problem
+from hotdesk.web.rates import Rates
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# For those whose token is not one of ours: they are told less often than they can ask.
+STRANGERS = "strangers"
+
+
+class Role(StrEnum):
+    """What a token is for."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Somebody known. ``name`` stands in the events of what they do."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token as it is kept: the SHA-256 of it, which is as good as 16 random bytes are.
+
+    It is taken up to the end of the day ``expires_on``, in UTC.
+    """
+
+    caller: Caller
+    digest: bytes
+    expires_on: date | None = None
+
+
+def digest_of(secret: str) -> bytes:
+    """What is kept of a token."""
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
+
+
+class Tokens:
+    """The tokens of one deployment."""
+
+    def __init__(self, tokens: Sequence[Token], clock: Clock) -> None:
+        """Take each of *tokens*."""
+        self._tokens = tokens
+        self._clock = clock
+
+    def caller(self, headers: Headers) -> Caller | None:
+        """Who sends these headers; ``None`` if they do not say.
+
+        Raises:
+            Refused: The token is wrong, or has expired.
+        """
+        given = headers.getlist("authorization")
+        if not given:
+            return None
+        scheme, _, secret = given[0].partition(" ")
+        if len(given) > 1 or scheme.lower() != "bearer" or not secret.strip():
+            raise Refused(401, "the Authorization header is not of the form: Bearer TOKEN")
+        digest = digest_of(secret.strip())
+        # All of them each time: how long it takes says nothing of which one was close.
+        found = [each for each in self._tokens if hmac.compare_digest(each.digest, digest)]
+        if not found:
+            raise Refused(401, "this token is not known here")
+        [token] = found
+        if token.expires_on is not None and self._clock.now().date() > token.expires_on:
+            raise Refused(401, f"this token has expired, on {token.expires_on}")
+        return token.caller
+
+
+class Access:
+    """Lets through who is known and may do it; puts the caller into the state of the request."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        caller_of: Callable[[Headers], Caller | None],
+        public: Collection[str],
+        rates: Rates,
+    ) -> None:
+        """Requests for the paths *public* need no caller; *rates* bound the others."""
+        self._app = app
+        self._caller_of = caller_of
+        self._public = public
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        if scope["path"] in self._public:
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = self._admit(scope)
+        except Refused as refused:
+            headers = dict(refused.headers or {})
+            if refused.status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2
+                headers["WWW-Authenticate"] = "Bearer"
+            answer = problem(refused.status, refused.detail, headers=headers)
+            await answer(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> Caller:
+        try:
+            caller = self._caller_of(Headers(scope=scope))
+        except Refused:
+            self._rates.spend(STRANGERS)
+            raise
+        if caller is None:
+            self._rates.spend(STRANGERS)
+            raise Refused(401, "this needs a token")
+        self._rates.spend(f"caller {caller.name}")
+        if scope["method"] not in SAFE and caller.role is not Role.OPERATOR:
+            raise Refused(403, f"the token {caller.name} may look, not act")
+        return caller

@@ -1,0 +1,184 @@
+"""``/jobs``: submit, look, read the output, cancel, retry and interrupt."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, Field
+
+from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Origin
+from hotdesk.errors import Rejected
+from hotdesk.web.pages import LIMIT, LIMIT_MAX
+from hotdesk.web.records import (
+    TEXT_MAX,
+    Asked,
+    DeskName,
+    Given,
+    Instruction,
+    JobId,
+    JobRecord,
+    Listing,
+    LogRecord,
+    Name,
+    SubmittedRecord,
+)
+from hotdesk.web.site import PLAIN, By, Here, Site
+
+CHUNKS_MAX = 1000
+# Chunks are read by tens until this much text is together: one may be as large as a pipe.
+CHARACTERS_MAX = 1_000_000
+CHUNKS_AT_ONCE = 10
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+Key = Annotated[
+    JobId | None,
+    Header(
+        alias="Idempotency-Key",
+        description="The id that the job will have: the same request again changes nothing.",
+    ),
+]
+
+
+class NewJob(Given):
+    """An instruction for a desk. Without a thread a new conversation begins."""
+
+    desk: DeskName
+    instruction: Instruction
+    thread: Name | None = None
+    interrupt: Annotated[InterruptPolicy | None, Field(strict=False)] = None
+
+
+class Correction(Given):
+    """What an interrupted job is continued with."""
+
+    instruction: Instruction
+
+
+class WhichJobs(Asked):
+    """Which jobs to list."""
+
+    desk: DeskName | None = None
+    thread: Name | None = None
+    state: JobState | None = None
+    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
+
+
+class WhichChunks(Asked):
+    """Which pieces of the output."""
+
+    after: int = Field(0, ge=0, le=2**53)
+    limit: int = Field(CHUNKS_MAX, ge=1, le=CHUNKS_MAX)
+
+
+class LogPage(BaseModel):
+    """A part of the output; the next one is behind ``after``.
+
+    There is no more if neither ``has_more`` nor a job that has not ended says so.
+    """
+
+    items: list[LogRecord]
+    after: int
+    has_more: bool
+    is_ended: bool
+
+
+@router.post("", status_code=201, dependencies=PLAIN)
+async def submit(
+    new: NewJob, here: Here, by: By, response: Response, key: Key = None
+) -> SubmittedRecord:
+    """Submit one instruction; the job is durable with the answer."""
+    desk = Desk.parse(new.desk)
+    here.check_project(desk.project)
+    job = await here.client.submit(
+        desk,
+        new.instruction,
+        thread=new.thread,
+        id=key,
+        interrupt=new.interrupt,
+        origin=Origin(source="http"),
+    )
+    if job.instruction != new.instruction or new.thread not in (None, job.thread):
+        raise Rejected(
+            f"the Idempotency-Key {job.id} belongs to another instruction; take a new one"
+        )
+    await here.note(by, "submit", job.id, desk=desk.key, job_id=job.id)
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    return SubmittedRecord.of(job, await _position(here, job))
+
+
+@router.get("")
+async def jobs(which: Annotated[WhichJobs, Query()], here: Here) -> Listing[JobRecord]:
+    """List jobs, newest first."""
+    found = await here.client.jobs(
+        which.desk, thread=which.thread, state=which.state, limit=which.limit + 1
+    )
+    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+
+
+@router.get("/{job_id}", dependencies=PLAIN)
+async def job(job_id: str, here: Here) -> JobRecord:
+    """One job."""
+    return JobRecord.of(await here.client.job(job_id))
+
+
+@router.get("/{job_id}/log")
+async def log(job_id: str, which: Annotated[WhichChunks, Query()], here: Here) -> LogPage:
+    """The output of a job behind the chunk number ``after``."""
+    # Asked first, so that nothing is missing from the output of one that has ended.
+    is_ended = (await here.client.job(job_id)).state.is_ended
+    chunks: list[LogRecord] = []
+    length, after, has_more = 0, which.after, True
+    while has_more and length < CHARACTERS_MAX and len(chunks) < which.limit:
+        limit = min(CHUNKS_AT_ONCE, which.limit - len(chunks))
+        found = await here.client.log(job_id, after=after, limit=limit)
+        chunks += [LogRecord.of(chunk) for chunk in found]
+        length += sum(len(chunk.text) for chunk in found)
+        after = chunks[-1].number if chunks else after
+        has_more = len(found) == limit
+    return LogPage(items=chunks, after=after, has_more=has_more, is_ended=is_ended)
+
+
+@router.post("/{job_id}/cancel", dependencies=PLAIN)
+async def cancel(job_id: str, here: Here, by: By) -> JobRecord:
+    """End a queued job now, or ask its worker to stop it."""
+    found = await here.client.cancel(job_id)
+    await here.note(by, "cancel", found.id, desk=found.desk.key, job_id=found.id)
+    return JobRecord.of(found)
+
+
+@router.post("/{job_id}/retry", dependencies=PLAIN)
+async def retry(job_id: str, here: Here, by: By) -> JobRecord:
+    """Send a job again that failed, died, was cancelled or preempted."""
+    found = await here.client.retry(job_id)
+    await here.note(by, "retry", found.id, desk=found.desk.key, job_id=found.id)
+    return JobRecord.of(found)
+
+
+@router.post("/{job_id}/interrupt", status_code=201, dependencies=PLAIN)
+async def interrupt(  # noqa: PLR0917 - FastAPI passes them by name
+    job_id: str, new: Correction, here: Here, by: By, response: Response, key: Key = None
+) -> SubmittedRecord:
+    """Correct a job: a new one in its thread, which stops and continues it.
+
+    If the job has ended, the new one follows it.
+    """
+    former = await here.client.job(job_id)
+    found = await here.client.submit(
+        former.desk,
+        new.instruction,
+        thread=former.thread,
+        id=key,
+        interrupt="thread",
+        origin=Origin(source="http"),
+    )
+    if (found.instruction, found.thread) != (new.instruction, former.thread):
+        raise Rejected(
+            f"the Idempotency-Key {found.id} belongs to another instruction; take a new one"
+        )
+    await here.note(by, "interrupt", job_id, desk=found.desk.key, job_id=found.id)
+    response.headers["Location"] = f"/api/v1/jobs/{found.id}"
+    return SubmittedRecord.of(found, await _position(here, found))
+
+
+async def _position(here: Site, job: Job) -> int | None:
+    return None if job.state.is_ended else await here.client.position(job)

@@ -1,0 +1,100 @@
+"""``[web]`` becomes the server of one deployment."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from hotdesk.clock import SystemClock
+from hotdesk.config import Config
+from hotdesk.errors import ConfigError
+from hotdesk.ports import Backend
+from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
+from hotdesk.web.app import make_app
+from hotdesk.web.door import Door, new_token, open_door
+from hotdesk.web.feed import Feed
+from hotdesk.web.rates import Rates
+from hotdesk.web.server import Server
+from hotdesk.web.site import Site
+from hotdesk.wiring.connection import client_of
+
+SECRET_BYTES_MIN = 16
+LOCAL = "local"
+"""Who acts with the token that ``up`` makes: somebody of this machine."""
+
+
+def tokens_of(config: Config) -> list[Token]:
+    """The tokens that are configured.
+
+    Raises:
+        ConfigError: A secret is not there, is too short, or stands twice.
+    """
+    tokens: dict[bytes, Token] = {}
+    for name, each in config.web.tokens.items():
+        secret = each.secret.read()
+        if len(secret.encode()) < SECRET_BYTES_MIN:
+            raise ConfigError(
+                f"web.tokens.{name}.secret",
+                f"has fewer than {SECRET_BYTES_MIN} bytes",
+                "make one: openssl rand -base64 32",
+            )
+        if name == LOCAL:
+            raise ConfigError("web.tokens.local", "is what hotdesk up calls its own", "rename it")
+        digest = digest_of(secret)
+        if digest in tokens:
+            raise ConfigError(
+                f"web.tokens.{name}.secret",
+                f"is that of {tokens[digest].caller.name} too",
+                "give each a secret of its own, or events cannot say who it was",
+            )
+        caller = Caller(name=name, role=Role(each.role))
+        tokens[digest] = Token(caller=caller, digest=digest, expires_on=each.expires_on)
+    return [*tokens.values()]
+
+
+@asynccontextmanager
+async def open_web(
+    config: Config, backend: Backend, *, tell: Callable[[str], None]
+) -> AsyncIterator[str | None]:
+    """Serve *backend* for as long as the block lasts; gives the URL, if it is enabled.
+
+    ``tell`` is told, in a sentence, of what went wrong but ends nothing.
+
+    Raises:
+        ConfigError: The address is taken, or a token is not usable.
+    """
+    if not config.web.enabled:
+        yield None
+        return
+    clock = SystemClock()
+    secret = new_token()
+    local = Token(caller=Caller(name=LOCAL, role=Role.OPERATOR), digest=digest_of(secret))
+    feed = Feed(backend, clock, on_error=tell)
+    site = Site(
+        client=client_of(backend, policy_of=config.policy_of),
+        backend=backend,
+        clock=clock,
+        feed=feed,
+        pool=config.pool.limits,
+        check_project=config.check_project,
+    )
+    app = make_app(
+        site,
+        Tokens([*tokens_of(config), local], clock),
+        hosts=[config.web.host, *config.web.hosts],
+        rates=Rates(clock),
+        tell=tell,
+    )
+    server = Server(app, feed, host=config.web.host, port=config.web.port)
+    async with anyio.create_task_group() as tasks:
+        try:
+            url = await tasks.start(server.run)
+        except OSError as error:
+            raise ConfigError(
+                "web.listen",
+                f"{config.web.listen} cannot be used: {error.strerror}",
+                "name another port, 0 for a free one, or set web.enabled = false",
+            ) from error
+        with open_door(config.data_dir, Door(url=url, token=secret)):
+            yield url
+        tasks.cancel_scope.cancel()

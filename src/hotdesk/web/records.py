@@ -1,0 +1,302 @@
+"""What the API shows and takes, as models: the OpenAPI document is made from these.
+
+Names and values are those that the command line prints with ``--json``.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from hotdesk.client import INSTRUCTION_MAX
+from hotdesk.desks import Desk, DeskStatus, InterruptPolicy, Job, JobState, WorkerStatus
+from hotdesk.events import StoredEvent
+from hotdesk.ports import Held, LogChunk, ThreadView
+
+T = TypeVar("T")
+
+TEXT_MAX = 1000
+"""Characters of each text in a list; whoever asks for one record gets all of it."""
+
+NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
+JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+DeskName = Annotated[
+    str, Field(pattern=f"^{NAME}/{NAME}$", description="project/user", examples=["amelia/scott"])
+]
+Instruction = Annotated[str, Field(min_length=1, max_length=INSTRUCTION_MAX)]
+
+
+class Given(BaseModel):
+    """What is taken: of the right type as it stands, and nothing that is not known."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Asked(BaseModel):
+    """Parameters behind the question mark."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list. With ``next`` there is more: ask again with ``cursor=next``."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Listing(BaseModel, Generic[T]):
+    """The first of a list; ``has_more`` says that a larger ``limit`` would show more."""
+
+    items: list[T]
+    has_more: bool
+
+    @classmethod
+    def of(cls, found: Sequence[T], limit: int) -> Self:
+        """Show *limit* of what was *found*, which is one more if there is more."""
+        return cls(items=[*found[:limit]], has_more=len(found) > limit)
+
+
+class JobRecord(BaseModel):
+    """One instruction for a desk, as it stands. In lists its texts are cut."""
+
+    job: str
+    desk: str
+    thread: str
+    state: JobState
+    instruction: str
+    interrupt: InterruptPolicy
+    attempt: int
+    send: int
+    preemptions: int
+    is_cancelled: bool
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str
+    generation: int
+    text: str
+    commit: str
+    changes: list[str]
+    notes: list[str]
+    cost_usd: float | None
+    partial_commit: str
+    error: str
+    source: str
+    sender: str
+    subject: str
+
+    @classmethod
+    def of(cls, job: Job, *, text_max: int | None = None) -> Self:
+        """Show *job*, with its texts cut to *text_max* characters."""
+        result = job.result
+        return cls(
+            job=job.id,
+            desk=str(job.desk),
+            thread=job.thread,
+            state=job.state,
+            instruction=job.instruction[:text_max],
+            interrupt=job.interrupt,
+            attempt=job.attempt,
+            send=job.send,
+            preemptions=job.preemptions,
+            is_cancelled=job.is_cancelled,
+            submitted_at=job.submitted_at,
+            started_at=job.started_at,
+            ended_at=job.ended_at,
+            worker=job.worker_id,
+            generation=job.generation,
+            text=result.text[:text_max] if result else "",
+            commit=result.commit if result else "",
+            changes=[*result.changes] if result else [],
+            notes=[*result.notes] if result else [],
+            cost_usd=result.cost_usd if result else None,
+            partial_commit=job.partial_commit,
+            error=job.error[:text_max],
+            source=job.origin.source,
+            sender=job.origin.sender,
+            subject=job.origin.subject,
+        )
+
+
+class SubmittedRecord(BaseModel):
+    """A job that was submitted; ``position`` 0 is next, and none stands where it has ended."""
+
+    job: str
+    desk: str
+    thread: str
+    state: JobState
+    position: int | None
+
+    @classmethod
+    def of(cls, job: Job, position: int | None) -> Self:
+        """Show *job*."""
+        return cls(
+            job=job.id, desk=str(job.desk), thread=job.thread, state=job.state, position=position
+        )
+
+
+class LogRecord(BaseModel):
+    """A piece of a job's output."""
+
+    number: int
+    attempt: int
+    at: datetime
+    text: str
+
+    @classmethod
+    def of(cls, chunk: LogChunk) -> Self:
+        """Show *chunk*."""
+        return cls(number=chunk.number, attempt=chunk.attempt, at=chunk.at, text=chunk.text)
+
+
+class EventRecord(BaseModel):
+    """Something that happened; what else is known of it stands in ``details``."""
+
+    event: str
+    at: datetime
+    cursor: str
+    desk: str
+    job: str
+    generation: int
+    details: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> Self:
+        """Show *event*."""
+        return cls(
+            event=event.kind,
+            at=event.at,
+            cursor=event.cursor,
+            desk=str(Desk.from_key(event.desk)) if event.desk else "",
+            job=event.job_id,
+            generation=event.generation,
+            details={**event.details},
+        )
+
+
+class DeskRecord(BaseModel):
+    """A desk as it stands."""
+
+    desk: str
+    state: str = Field(description="running, paused, held, waiting or idle")
+    pending: int
+    worker: str
+    generation: int
+    job: str
+    lease_until: datetime | None
+    due_at: datetime | None
+    is_paused: bool
+    is_pinned: bool
+
+    @classmethod
+    def of(cls, desk: DeskStatus) -> Self:
+        """Show *desk*."""
+        return cls(
+            desk=str(desk.desk),
+            state=_state(desk),
+            pending=desk.pending,
+            worker=desk.owner,
+            generation=desk.generation,
+            job=desk.active_job,
+            lease_until=desk.lease_until,
+            due_at=desk.due_at,
+            is_paused=desk.is_paused,
+            is_pinned=desk.is_pinned,
+        )
+
+
+class WorkerRecord(BaseModel):
+    """A worker as it stands."""
+
+    worker: str
+    pid: int
+    state: str = Field(description="busy, holding, warm or draining")
+    desk: str | None
+    job: str
+    pinned: str | None
+    jobs_done: int
+    started_at: datetime
+    seen_at: datetime
+
+    @classmethod
+    def of(cls, worker: WorkerStatus) -> Self:
+        """Show *worker*."""
+        return cls(
+            worker=worker.id,
+            pid=worker.pid,
+            state=worker.state,
+            desk=None if worker.desk is None else str(worker.desk),
+            job=worker.job_id,
+            pinned=None if worker.pinned is None else str(worker.pinned),
+            jobs_done=worker.jobs_done,
+            started_at=worker.started_at,
+            seen_at=worker.seen_at,
+        )
+
+
+class ThreadRecord(BaseModel):
+    """A conversation in numbers."""
+
+    desk: str
+    thread: str
+    jobs: int
+    last_job: str
+    last_at: datetime
+
+    @classmethod
+    def of(cls, thread: ThreadView) -> Self:
+        """Show *thread*."""
+        return cls(
+            desk=str(thread.desk),
+            thread=thread.thread,
+            jobs=thread.jobs,
+            last_job=thread.last_job,
+            last_at=thread.last_at,
+        )
+
+
+class HeldRecord(BaseModel):
+    """A mail that waits for approval, under the id that its job will have."""
+
+    job: str
+    desk: str
+    thread: str
+    reason: str
+    held_at: datetime
+    instruction: str
+    source: str
+    sender: str
+    recipient: str
+    subject: str
+    attachments: int
+
+    @classmethod
+    def of(cls, held: Held, *, text_max: int | None = None) -> Self:
+        """Show *held*, with its text cut to *text_max* characters."""
+        job = held.job
+        return cls(
+            job=job.id,
+            desk=str(job.desk),
+            thread=job.thread,
+            reason=held.reason,
+            held_at=held.held_at,
+            instruction=job.instruction[:text_max],
+            source=job.origin.source,
+            sender=job.origin.sender,
+            recipient=job.origin.recipient,
+            subject=job.origin.subject,
+            attachments=len(job.origin.attachments),
+        )
+
+
+def _state(desk: DeskStatus) -> str:
+    if desk.active_job:
+        return "running"
+    if desk.is_paused:
+        return "paused"
+    if desk.owner:
+        return "held"
+    return "waiting" if desk.pending else "idle"
