@@ -1,6 +1,7 @@
 """What each preset says of a run, read from what the real programs printed."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from hotdesk.agents.aider import Aider
 from hotdesk.agents.codex import Codex
-from hotdesk.agents.dialect import AgentSettings, Began, Dialect, Invocation, ProblemKind
+from hotdesk.agents.dialect import AgentSettings, Began, Dialect, Invocation, ProblemKind, Turn
 from hotdesk.agents.gemini import Gemini
 from hotdesk.agents.known import KNOWN
 from hotdesk.agents.opencode import OpenCode
@@ -254,7 +255,7 @@ def test_opencode_asks_a_vendor_in_its_own_words() -> None:
     config = json.loads(told.env["OPENCODE_CONFIG_CONTENT"])
 
     assert config["model"] == "anthropic/claude-x"
-    assert "npm" not in config["provider"]["anthropic"]
+    assert config["provider"]["anthropic"]["npm"] == "@ai-sdk/anthropic"
 
 
 def test_opencode_says_what_it_cost_only_if_it_knows() -> None:
@@ -294,6 +295,28 @@ def test_gemini_takes_the_settings_that_only_a_file_can_say() -> None:
     assert written["hooksConfig"] == {"enabled": False}
     assert written["model"]["maxSessionTurns"] == 5
     assert KEY not in told.env["HOTDESK_GEMINI_SETTINGS"]
+
+
+def test_gemini_finds_its_settings_in_the_file_and_the_prompt_on_its_input(tmp_path: Path) -> None:
+    look = 'cat "$GEMINI_CLI_HOME/.gemini/settings.json"; echo; env | grep -c SETTINGS; cat'
+    settings = replace(SETTINGS, program=("/bin/sh", "-c", look, "look"))
+
+    written, left, *prompt = started(Gemini().invocation(settings, in_folder(tmp_path)))
+
+    assert json.loads(written)["security"]["auth"]["selectedType"] == "gemini-api-key"
+    assert left == "0"
+    assert "\n".join(prompt) == TURN.prompt
+
+
+def in_folder(folder: Path) -> Turn:
+    return replace(TURN, workspace=folder, session=folder / "session")
+
+
+def started(told: Invocation) -> Sequence[str]:
+    """Start what stands in for the program, and return the lines that it prints."""
+    env = {"PATH": "/usr/bin:/bin", **told.env}
+    ran = subprocess.run(told.argv, input=told.stdin, env=env, capture_output=True, check=True)
+    return ran.stdout.decode().splitlines()
 
 
 def test_gemini_is_told_where_its_model_is_so_that_no_env_file_can_say_it() -> None:
@@ -351,6 +374,17 @@ def test_gemini_remembers_only_what_is_left_when_its_history_is_written_anew(
 def test_aider_takes_no_prompt_for_a_command_of_its_own() -> None:
     for prompt in ("/run rm", "!ls"):
         assert invoked(Aider(), prompt=prompt).stdin == f"\n{prompt}".encode()
+
+
+def test_aider_finds_its_prompt_in_a_file_and_nothing_on_its_input(tmp_path: Path) -> None:
+    look = 'while [ "$1" != --message-file ]; do shift; done; cat "$2"; echo; wc -c'
+    settings = replace(SETTINGS, program=("/bin/sh", "-c", look, "look"))
+    (tmp_path / "session").mkdir()
+
+    *prompt, left = started(Aider().invocation(settings, in_folder(tmp_path)))
+
+    assert "\n".join(prompt) == TURN.prompt
+    assert left.strip() == "0"
 
 
 @pytest.mark.parametrize(

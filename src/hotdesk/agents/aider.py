@@ -27,8 +27,7 @@ from hotdesk.agents.stream import TEXT_CHARACTERS_MAX, TOKENS_MAX, USD_MAX, Stre
 from hotdesk.agents.trouble import AGAIN, login, problem, refused, too_long, trouble
 
 OPTIONS = (
-    # On the input: a command line can be read by everybody.
-    *("--message-file", "/dev/stdin", "--yes-always"),
+    "--yes-always",
     *("--no-pretty", "--no-stream", "--no-fancy-input", "--no-check-update"),
     *("--no-show-release-notes", "--no-show-model-warnings", "--no-analytics"),
     *("--no-detect-urls", "--disable-playwright", "--no-suggest-shell-commands"),
@@ -36,6 +35,9 @@ OPTIONS = (
     *("--no-auto-commits", "--no-dirty-commits", "--no-auto-lint", "--no-auto-test"),
     *("--no-notifications", "--load", "/dev/null", "--set-env", "HOTDESK=1"),
 )
+# It reads its prompt from a file, and may not open what it has as its input: that was made by
+# another user. On the command line everybody could read it.
+WRITE_PROMPT = 'umask 077 && cat >"$0" && exec "$@" </dev/null'
 SWITCHES = {
     # A .env of the repository would move the key.
     "PYTHON_DOTENV_DISABLED": "1",
@@ -73,7 +75,10 @@ class Aider:
 
     def invocation(self, settings: AgentSettings, turn: Turn) -> Invocation:
         """Ask on its input."""
-        argv = [*(settings.program or (self.program,)), *OPTIONS]
+        prompt = str(turn.session / "prompt")
+        shell = ("/bin/sh", "-c", WRITE_PROMPT, prompt)
+        argv = [*shell, *(settings.program or (self.program,)), *OPTIONS]
+        argv += ["--message-file", prompt]
         for option, file in (("--chat-history-file", "chat.md"), ("--input-history-file", "input")):
             argv += [option, str(turn.session / file)]
         vendor = _vendor(settings.model)

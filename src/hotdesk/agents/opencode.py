@@ -18,8 +18,8 @@ from hotdesk.agents.trouble import trouble
 
 KEY = "HOTDESK_MODEL_KEY"
 PROVIDER = "hotdesk"
-# Those whose API is their own, and which it has built in.
-VENDORS = ("anthropic", "google", "openai")
+# Those whose API is their own, and what speaks it, which is built in.
+VENDORS = {name: f"@ai-sdk/{name}" for name in ("anthropic", "google", "openai")}
 SWITCHES = dict.fromkeys(
     (
         "OPENCODE_DISABLE_AUTOUPDATE",
@@ -60,6 +60,9 @@ class OpenCode:
         }
         if settings.key:
             env[KEY] = settings.key
+        if settings.base_url:
+            # Its list of models knows nothing of that place, and may be out of reach.
+            env["OPENCODE_DISABLE_MODELS_FETCH"] = "1"
         return Invocation(argv=argv, env=env, stdin=question(turn))
 
     def reader(self, turn: Turn) -> "OpenCodeReader":
@@ -139,7 +142,9 @@ def _config(settings: AgentSettings) -> dict[str, object]:
     if settings.base_url:
         options["baseURL"] = settings.base_url
     provider: dict[str, object] = {"options": options}
-    if settings.base_url and vendor not in VENDORS:
+    if vendor in VENDORS:
+        provider["npm"] = VENDORS[vendor]
+    elif settings.base_url:
         # Whatever else has an address of its own speaks OpenAI's chat completions.
         vendor, model = PROVIDER, settings.model
         provider |= {"npm": "@ai-sdk/openai-compatible", "name": vendor}
