@@ -144,5 +144,5 @@ def _public_key(text: str, key_type: str) -> RSAPublicKey | Ed25519PublicKey:
     if not isinstance(key, RSAPublicKey):
         raise Invalid("its key is of another kind")
     if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
-        raise Invalid(f"its key has {key.key_size} bits, fewer than {RSA_BITS_MIN} or too many")
+        raise Invalid(f"its key has {key.key_size} bits: use {RSA_BITS_MIN} to {RSA_BITS_MAX}")
     return key
