@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hotdesk.agents.dialect import AgentSettings, Turn
 
 SESSION = "1e05275e-06d2-4848-a5b2-e0a6cdaa2717"
 MARK = "[hotdesk job j1]"
+FILE = f"projects/-old-workspace/{SESSION}.jsonl"
 
 
 def turn(session: Path, **more: str) -> Turn:
@@ -26,6 +28,13 @@ def write(session: Path, *events: object, name: str = SESSION) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(f"{json.dumps(each, separators=(',', ':'))}\n" for each in events))
     return file
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def test_the_settings_become_options_and_the_prompt_comes_on_its_input(tmp_path: Path) -> None:
@@ -112,18 +121,27 @@ def test_a_conversation_that_is_not_there_is_not_remembered(tmp_path: Path) -> N
     assert not Claude().remembers(tmp_path, f"../-old-workspace/{SESSION}", "")
 
 
-def test_no_link_and_no_pipe_is_followed_to_a_conversation(tmp_path: Path) -> None:
-    outside = write(tmp_path / "outside", prompt(MARK))
-    linked, piped, folder = (tmp_path / name for name in ("linked", "piped", "folder"))
-    for session in (linked, piped, folder):
-        write(session, prompt(MARK)).unlink()
-    (linked / "projects" / "-old-workspace" / outside.name).symlink_to(outside)
-    os.mkfifo(piped / "projects" / "-old-workspace" / outside.name)
-    (folder / "projects" / "-old-workspace").rmdir()
-    (folder / "projects" / "-old-workspace").symlink_to(outside.parent)
+@pytest.mark.parametrize("what", ["", "projects", "projects/-old-workspace", FILE])
+def test_no_link_is_followed_to_a_conversation(tmp_path: Path, what: str) -> None:
+    session, outside = tmp_path / "session", tmp_path / "outside"
+    write(outside, prompt(MARK))
+    write(session, prompt(MARK))
+    assert Claude().remembers(session, SESSION, "")
 
-    for session in (linked, piped, folder):
-        assert not Claude().remembers(session, SESSION, "")
+    remove(session / what)
+    (session / what).symlink_to(outside / what)
+
+    assert not Claude().remembers(session, SESSION, "")
+
+
+def test_a_pipe_is_no_conversation(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    file.unlink()
+    os.mkfifo(file)
+    with file.open("r+b", buffering=0) as pipe:
+        pipe.write(json.dumps(prompt(MARK)).encode())
+
+        assert not Claude().remembers(tmp_path, SESSION, "")
 
 
 def test_a_conversation_full_of_rubbish_is_read(tmp_path: Path) -> None:

@@ -119,6 +119,16 @@ class House:
 
 
 @asynccontextmanager
+async def telling(deployment: Deployment) -> AsyncIterator[None]:
+    """Show what it said last, if something goes wrong."""
+    try:
+        yield
+    except BaseException:
+        print(deployment.last_words())  # noqa: T201 - pytest shows it with what failed
+        raise
+
+
+@asynccontextmanager
 async def house(
     folder: Path,
     api: ModelApi,
@@ -145,7 +155,7 @@ async def house(
             confinement=find_confinement().best,
         )
         tasks.start_soon(watch.run, client)
-        async with deployment.running(settings, client) as process:
+        async with telling(deployment), deployment.running(settings, client) as process:
             made = House(
                 api=api,
                 client=client,

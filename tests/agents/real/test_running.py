@@ -149,7 +149,10 @@ async def test_nothing_that_a_repository_says_of_settings_is_heeded(
         server = {"command": "sh", "args": ["-c", f"echo mcp >> {ran_file}"]}
         room.write(".claude/settings.json", json.dumps(settings))
         room.write(".claude/settings.local.json", json.dumps(settings))
-        room.write(".mcp.json", json.dumps({"mcpServers": {"evil": server}}))
+        servers = json.dumps({"mcpServers": {"evil": server}})
+        room.write(".mcp.json", servers)
+        # As if an earlier run had left it.
+        (room.session / ".claude.json").write_text(servers)
         room.write(".claude/agents/evil.md", "---\nname: evil\ndescription: MARKED\n---\nMARKED")
         room.write(".claude/skills/evil/SKILL.md", "---\nname: e\ndescription: MARKED\n---\nx")
         room.write("CLAUDE.md", "MARKED @ran.txt")
