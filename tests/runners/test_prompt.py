@@ -26,7 +26,7 @@ def test_a_prompt_tells_where_the_work_of_what_was_interrupted_is() -> None:
     lost = Request(job_id="j2", text="make it round", is_known=True)
 
     asked = Prompts.load().task(
-        Task(request=NOW, interrupted=[kept, lost], attachments=["/home/a/logo.png"])
+        Task(request=NOW, interrupted=[kept, lost], attachments=["/srv/logo.png"])
     )
 
     assert (
@@ -38,7 +38,7 @@ def test_a_prompt_tells_where_the_work_of_what_was_interrupted_is() -> None:
         "Nothing that was done for it was kept: do it anew.\n"
     ) in asked
     assert "make it round" not in asked
-    assert "\n- /home/a/logo.png\n" in asked
+    assert "\n- /srv/logo.png\n" in asked
 
 
 @pytest.mark.parametrize(

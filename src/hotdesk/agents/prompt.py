@@ -103,8 +103,7 @@ class Prompts:
         environment = Environment(
             loader=DictLoader(texts),
             undefined=StrictUndefined,
-            # A prompt is text for a model: nothing in it is to be escaped for a browser.
-            autoescape=False,  # noqa: S701
+            autoescape=False,  # noqa: S701 - a text for a model, and never for a browser
             trim_blocks=True,
             lstrip_blocks=True,
         )
