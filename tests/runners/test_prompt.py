@@ -35,7 +35,7 @@ def test_a_prompt_tells_where_the_work_of_what_was_interrupted_is() -> None:
     ) in asked
     assert (
         "[hotdesk job j2] You know this request.\n"
-        "Nothing that was done for it was kept: do it anew.\n"
+        "How much was done for it is not known: look at the files.\n"
     ) in asked
     assert "make it round" not in asked
     assert "\n- /srv/logo.png\n" in asked
