@@ -76,12 +76,22 @@ class _Handler(BaseHTTPRequestHandler):
         events = list(speak(answer))
         is_stream = asked.get("stream") or path.endswith(":streamGenerateContent")
         if not is_stream:
+            if answer.hangs:
+                self._hang()
+                self.close_connection = True
+                return
             self._plain(200, events[-1][1])
             return
         self._stream(answer, events)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there.
         pass
+
+    def _hang(self) -> None:
+        """Say no more until the test is over."""
+        self.wfile.flush()
+        self.model.is_asked.set()
+        self.model.is_over.wait(15)
 
     def _plain(self, status: int, body: Json) -> None:
         said = json.dumps(body).encode()
@@ -102,9 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             head = f"event: {name}\n" if name else ""
             self.wfile.write(f"{head}data: {json.dumps(event)}\n\n".encode())
         if answer.hangs:
-            self.wfile.flush()
-            self.model.is_asked.set()
-            self.model.is_over.wait(15)
+            self._hang()
         elif not answer.breaks and not events[0][0] and "candidates" not in events[0][1]:
             self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
