@@ -32,6 +32,7 @@ class Attempt:
     stop: Stop
     context: AttemptContext = field(init=False)
     confirmed: int = 0
+    _news: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
         self.context = AttemptContext(
@@ -39,7 +40,7 @@ class Attempt:
             self.stop,
             self.backend,
             SystemClock(),
-            on_log=lambda: None,
+            on_log=self._heard,
             confirm=self.confirm,
         )
 
@@ -57,8 +58,15 @@ class Attempt:
     async def logged(self, text: str) -> None:
         """Wait until the log has *text*."""
         with anyio.fail_after(10):
-            while text not in await self.log():  # noqa: ASYNC110 - a process writes it
-                await anyio.sleep(0.01)
+            while True:
+                news = self._news
+                if text in await self.log():
+                    return
+                await news.wait()
+
+    def _heard(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
 
     async def steps(self) -> list[tuple[object, ...]]:
         """The steps on the timeline."""

@@ -1,5 +1,6 @@
 from tests.runners.attempts import confinement, passable
 from tests.runners.programs import place
+from tests.runners.site import data, site, upstream
 from tests.runners.stage import (
     archive,
     confirm,
@@ -15,12 +16,15 @@ __all__ = [
     "archive",
     "confinement",
     "confirm",
+    "data",
     "folder",
     "make_runner",
     "origin",
     "passable",
     "place",
     "serve",
+    "site",
     "store",
+    "upstream",
     "workspaces",
 ]

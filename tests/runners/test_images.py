@@ -229,20 +229,26 @@ class TestHostility:
 
         assert isinstance(await show(png(1, 1)), Shown)
 
-    async def test_memory_is_bounded(self, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_picture_that_needs_too_much_memory_is_refused(
+        self, show: Show, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assert images.LIMITS.memory_bytes
         little = replace(images.LIMITS, memory_bytes=200 << 20)
         monkeypatch.setattr(images, "LIMITS", little)
 
         assert await refusal(show, png(7000, 7000)) in {"it needs too much memory", "it is damaged"}
 
-    async def test_time_is_bounded(self, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_picture_that_takes_too_long_is_refused(
+        self, show: Show, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(images, "SECONDS_MAX", 0.3)
         monkeypatch.setattr(images, "CODE", "import signal\nwhile True: signal.pause()")
 
         assert await refusal(show, png(1, 1)) == "it takes too long to open"
 
-    async def test_computing_is_bounded(self, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_picture_that_needs_too_much_computing_is_refused(
+        self, show: Show, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         busy = images.CODE.replace("    sys.path.append(site)\n", "    while True: pass\n")
         monkeypatch.setattr(images, "CPU_SECONDS_MAX", 1)
         monkeypatch.setattr(images, "CODE", busy)

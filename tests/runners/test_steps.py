@@ -1,14 +1,9 @@
-"""Commands after the agent: real git, real processes, on what will be committed."""
+"""Commands that must succeed on what the agent left: real git, real processes."""
 
 import os
-import shutil
 import socket
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import anyio
 import pytest
@@ -16,116 +11,14 @@ import pytest
 from chaos.disk import small_disk
 from hotdesk.confinement import Confinement, Network
 from hotdesk.desks import Interrupted
-from hotdesk.errors import AttemptFailed, ClaimLost
-from hotdesk.runners.agent import AgentWalls
+from hotdesk.errors import AttemptFailed
 from hotdesk.runners.step import StepFailed, StepPlan, StepsStopped
-from hotdesk.runners.steps import Steps
-from hotdesk.workspaces import Origin, Repository, Workspace, Workspaces
-from tests.runners.attempts import DESK, Attempt, attempt
+from tests.runners.attempts import DESK
 from tests.runners.programs import living
+from tests.runners.site import Site
 from tests.workspaces.origins import BareOrigin
 
 pytestmark = pytest.mark.anyio
-NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
-SECRET = "made-up-t0ken"
-GRACE = timedelta(seconds=2)
-
-
-@dataclass(kw_only=True)
-class Site:
-    """A desk at work: its clone, its attempt, and the folder of the steps."""
-
-    root: Path
-    data: Path
-    attempt: Attempt
-    workspaces: Workspaces
-    workspace: Workspace
-    new_steps: Callable[[], Steps]
-    steps: Steps
-
-    @property
-    def place(self) -> Path:
-        return self.root / "steps/amelia/scott/1"
-
-    def write(self, name: str, text: str = "x") -> None:
-        """Let the agent write a file."""
-        path = self.workspace.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    async def after(self, *commands: str, **plan: Any) -> StepFailed | StepsStopped | None:  # noqa: ANN401
-        self.write("work")
-        return await self.steps.after(
-            StepPlan(after=commands, **plan),
-            self.workspace,
-            self.attempt.delivery,
-            self.attempt.context,
-        )
-
-    async def push(self) -> str:
-        await self.workspace.commit("all of it", now=NOW)
-        return await self.workspace.push(confirm=self.attempt.confirm)
-
-    async def publish(self, commit: str, **plan: Any) -> None:  # noqa: ANN401
-        await self.steps.publish(
-            StepPlan(publish_env={"TOKEN": SECRET}, **plan),
-            commit,
-            self.attempt.delivery,
-            self.attempt.context,
-            workspace=self.workspace,
-        )
-
-
-@pytest.fixture
-def origin(passable: Path) -> BareOrigin:
-    made = BareOrigin.make(passable / "origin.git")
-    made.person_pushes({"index.html": "<h1>hello</h1>\n", ".gitignore": "dist\n"})
-    return made
-
-
-@pytest.fixture
-def data() -> Iterator[Path]:
-    """Where Hotdesk keeps what is not for agents; not in /tmp, which is theirs anyway."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
-        Path(name).chmod(0o755)
-        Path(name, "secret").write_text("made-up")
-        yield Path(name)
-
-
-@pytest.fixture
-async def site(
-    passable: Path, data: Path, origin: BareOrigin, confinement: Confinement
-) -> AsyncIterator[Site]:
-    workspaces = Workspaces(
-        root=passable / "workspaces",
-        repositories={"amelia": Repository(origin=Origin.parse(origin.url))},
-    )
-    walls = AgentWalls(
-        homes=passable / "homes",
-        steps=passable / "steps",
-        hidden=(data,),
-        grace=GRACE,
-    )
-
-    def new_steps() -> Steps:
-        return Steps(confinement, walls, workspaces, walls.steps)
-
-    async with attempt(passable) as one:
-        workspace = await workspaces.open(
-            DESK, "t1", 1, job_id="j1", now=NOW, owner_uid=confinement.uid
-        )
-        yield Site(
-            root=passable,
-            data=data,
-            attempt=one,
-            workspaces=workspaces,
-            workspace=workspace,
-            new_steps=new_steps,
-            steps=new_steps(),
-        )
-
-
-# --------------------------------------------------------------------------- after
 
 
 async def test_commands_run_on_what_will_be_committed_and_on_nothing_else(site: Site) -> None:
@@ -145,7 +38,7 @@ async def test_commands_run_on_what_will_be_committed_and_on_nothing_else(site: 
 
 
 async def test_commands_share_a_folder_and_a_home_and_change_nothing_of_the_commit(
-    site: Site, origin: BareOrigin
+    site: Site, upstream: BareOrigin
 ) -> None:
     ended = await site.after(
         "echo built >made; echo kept >~/cache; rm index.html",
@@ -156,7 +49,7 @@ async def test_commands_share_a_folder_and_a_home_and_change_nothing_of_the_comm
 
     assert ended is None
     assert "built\nkept\n" in await site.attempt.log()
-    assert origin.names("hotdesk/scott/t1") == [".gitignore", "index.html", "work"]
+    assert upstream.names("hotdesk/scott/t1") == [".gitignore", "index.html", "work"]
 
 
 async def test_commands_run_as_the_agents_user_with_the_projects_environment(
@@ -339,180 +232,3 @@ async def test_a_full_disk_gives_the_attempt_back(site: Site) -> None:
             await site.after("true")
 
     assert caught.value.is_given_back
-
-
-# ------------------------------------------------------------------------- publish
-
-
-async def test_only_publish_has_the_secrets_and_the_log_never(site: Site) -> None:
-    after = await site.after('echo "<$TOKEN>"', publish_env={"TOKEN": SECRET})
-    commit = await site.push()
-
-    cut = f"{SECRET[:5]}\\c"
-    await site.publish(
-        commit,
-        publish=(
-            'test "$TOKEN" = made-up-t0ken; echo "status $?, <$TOKEN>, $HOTDESK_COMMIT"',
-            f"echo '{cut}'; sleep 0.1; printf %s '{SECRET[5:]} {SECRET[:7]}'",
-        ),
-    )
-
-    log = await site.attempt.log()
-    assert after is None
-    assert "]\n<>\n" in log
-    assert f"status 0, <***>, {commit}\n" in log
-    assert log.endswith("]\n*** made-up")
-    assert SECRET not in log
-
-
-async def test_publish_runs_where_after_has_built_and_the_place_is_gone_then(site: Site) -> None:
-    await site.after("mkdir dist; echo built >dist/page")
-
-    await site.publish(await site.push(), after=("echo again",), publish=("cat dist/page",))
-
-    log = await site.attempt.log()
-    assert "]\nbuilt\n" in log
-    assert "]\nagain\n" not in log
-    assert not site.place.exists()
-
-
-async def test_another_worker_publishes_by_building_again(site: Site) -> None:
-    await site.after("echo built >dist; echo first")
-    commit = await site.push()
-    shutil.rmtree(site.place)
-    site.steps = site.new_steps()
-
-    await site.publish(commit, after=("echo again >dist",), publish=("cat dist index.html",))
-
-    assert "]\nagain\n<h1>hello</h1>\n" in await site.attempt.log()
-
-
-async def test_what_others_have_pushed_meanwhile_is_built_before_it_is_published(
-    site: Site, origin: BareOrigin
-) -> None:
-    await site.after("cat index.html >dist")
-    await site.workspace.commit("all of it", now=NOW)
-    origin.person_pushes(
-        {"index.html": "<h1>theirs</h1>\n"}, branch="hotdesk/scott/t1", start="main"
-    )
-    commit = await site.workspace.push(confirm=site.attempt.confirm)
-
-    await site.publish(commit, after=("cat index.html >dist",), publish=("cat dist",))
-
-    assert (await site.attempt.log()).endswith("[publish 1/1: cat dist]\n<h1>theirs</h1>\n")
-
-
-async def test_nothing_is_published_where_building_again_fails(site: Site) -> None:
-    site.write("work")
-    commit = await site.push()
-
-    with pytest.raises(AttemptFailed, match="not published: echo broken; exit 2 failed") as caught:
-        await site.publish(commit, after=("echo broken; exit 2",), publish=("echo never",))
-
-    assert caught.value.is_retryable
-    assert "]\nnever" not in await site.attempt.log()
-
-
-async def test_what_cannot_be_published_says_why_without_the_secret_and_may_be_tried_again(
-    site: Site,
-) -> None:
-    site.write("work")
-    commit = await site.push()
-
-    with pytest.raises(AttemptFailed) as caught:
-        await site.publish(
-            commit, publish=(f'printf "\\033[1mno $TOKEN\\n"; test {SECRET}; exit 4', "echo never")
-        )
-
-    assert caught.value.is_retryable
-    assert caught.value.reason.endswith("test ***; exit 4 failed (exit status 4):\nno ***")
-    assert "]\nnever" not in await site.attempt.log()
-    assert not site.place.exists()
-
-
-async def test_a_secret_that_is_cut_at_the_beginning_of_the_tail_is_not_in_the_reason(
-    site: Site,
-) -> None:
-    site.write("work")
-    commit = await site.push()
-    # Half of the first secret lies before what is kept of the output.
-    count = 64_000 // len(SECRET)
-    script = f'for i in $(seq {count + 1}); do printf %s "$TOKEN"; done; printf 123456; exit 4'
-
-    with pytest.raises(AttemptFailed) as caught:
-        await site.publish(commit, publish=(script,))
-
-    assert SECRET[1:] not in caught.value.reason
-    assert all(SECRET[-size:] + "*" not in caught.value.reason for size in range(4, len(SECRET)))
-
-
-async def test_publishing_ends_when_its_time_is_over(site: Site) -> None:
-    site.write("work")
-    commit = await site.push()
-
-    with pytest.raises(AttemptFailed, match=r"not finished within 0\.2 s"):
-        await site.publish(
-            commit, publish=("exec sleep 1000",), publish_time=timedelta(milliseconds=200)
-        )
-
-
-async def test_no_interrupt_ends_what_has_begun_to_be_published(site: Site) -> None:
-    site.write("work")
-    commit = await site.push()
-    site.attempt.interrupt()
-
-    await site.publish(commit, after=("echo built",), publish=("echo published",))
-
-    assert "]\npublished\n" in await site.attempt.log()
-
-
-async def test_settings_that_a_build_left_in_its_home_are_not_those_of_publishing(
-    site: Site,
-) -> None:
-    await site.after("echo evil >~/.netrc; ls -A ~")
-
-    await site.publish(await site.push(), publish=("ls -A ~ ~/../after; echo done",))
-
-    log = await site.attempt.log()
-    assert "]\n.netrc\n" in log
-    assert log.count(".netrc\n") == 1
-
-
-async def test_the_claim_is_proved_before_each_command_that_publishes(site: Site) -> None:
-    site.write("work")
-    commit = await site.push()
-    site.attempt.confirmed = 0
-
-    await site.publish(commit, publish=("true", "true"))
-
-    assert site.attempt.confirmed == 2
-
-
-async def test_a_lost_claim_publishes_nothing(site: Site) -> None:
-    site.write("work")
-    commit = await site.push()
-
-    async def lost() -> None:
-        raise ClaimLost(DESK.key, 1)
-
-    site.attempt.context._confirm = lost
-    with pytest.raises(ClaimLost):
-        await site.publish(commit, publish=("echo never",))
-
-    assert "]\nnever" not in await site.attempt.log()
-    assert not site.place.exists()
-
-
-async def test_without_anything_to_publish_only_the_place_is_removed(site: Site) -> None:
-    await site.after("true")
-    assert site.place.exists()
-
-    await site.publish(await site.push())
-
-    assert not site.place.exists()
-
-
-async def test_no_secret_is_in_what_a_plan_or_a_step_says_of_itself() -> None:
-    plan = StepPlan(publish=("true",), publish_env={"TOKEN": SECRET}, env={"KEY": SECRET})
-
-    assert SECRET not in repr(plan) + repr(plan.steps_publish) + repr(plan.steps_after)
