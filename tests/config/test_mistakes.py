@@ -39,8 +39,7 @@ MAIL = "[mail]\ndomain = 'desk.example.org'\nkey = 'env:MAIL_KEY'\n"
         (MAIL + "listen = 'here'", "mail.listen: should be host:port"),
         (MAIL + "listen = '127.0.0.1:99999999999'", "mail.listen: should be host:port"),
         (MAIL.replace("desk.", "d d."), "mail.domain: is not a domain"),
-        (MAIL + "proof = 'relay'", 'mail: proof = "relay" and relay_name belong together'),
-        (MAIL + "relay_name = 'mx.example.org'", 'mail: proof = "relay" and relay_name belong'),
+        (MAIL + "proof = 'relay'", 'mail: proof = "relay" needs relay_name'),
         (MAIL + "proof = 'spf'", "mail.proof: should be 'dmarc', 'relay' or 'none'"),
         (
             MAIL + "[mail.relay]\nhost='x'\ntls = 'no'",

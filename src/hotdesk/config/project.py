@@ -20,7 +20,7 @@ class ProjectLimits(Section):
     """How much one job of a project may use, and how much its senders may ask for."""
 
     turns: values.Whole | None = Field(
-        None, ge=1, le=10_000, description="The most turns of the agent in one job.", examples=[50]
+        None, ge=1, le=10_000, description="The most turns of the agent in one run.", examples=[50]
     )
     budget_usd: values.Seconds | None = Field(
         None, gt=0, le=100_000, description="What one run of the agent may cost.", examples=[2.5]

@@ -250,8 +250,8 @@ class MailConfig(Section):
 
     @model_validator(mode="after")
     def _names_its_relay(self) -> Self:
-        if (self.proof == "relay") != bool(self.relay_name):
-            raise wrong('proof = "relay" and relay_name belong together', is_hidden=True)
+        if self.proof == "relay" and not self.relay_name:
+            raise wrong('proof = "relay" needs relay_name', is_hidden=True)
         return self
 
 
