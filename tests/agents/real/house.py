@@ -54,6 +54,7 @@ class ClaudeDeployment(Deployment):
                 "key": f"file:{mail_key}",
                 "proof": "none",
             },
+            "web": {"enabled": False},
             "mail.relay": {"host": HOST, "port": settings.relay_port, "tls": "none"},
             f"projects.{PROJECT}": {
                 "repo": str(settings.origin),
