@@ -181,6 +181,25 @@ def test_an_agent_that_could_never_work_is_refused_at_the_start(
         agents_of(project(repo="a.git", **settings))
 
 
+@pytest.mark.parametrize(
+    ("settings", "after"),
+    [
+        ({"network": "open"}, Network.OPEN),
+        ({"network": "model-only"}, Network.NONE),
+        ({"network": "model-only", "after_network": "open"}, Network.OPEN),
+        ({"network": "open", "after_network": "none"}, Network.NONE),
+    ],
+)
+def test_commands_after_the_agent_reach_what_it_does_unless_it_is_said(
+    here: Path, settings: dict[str, object], after: Network
+) -> None:
+    config = project(repo="a.git", agent="claude", after=["true"], **settings)
+
+    [step] = agents_of(config)["a"].steps.steps_after
+
+    assert step.network is after
+
+
 def test_a_network_that_the_confinement_cannot_close_is_refused_at_the_start(here: Path) -> None:
     # By groups: see CHOSEN.
     config = project(repo="a.git", network="model-only", base_url="https://model.example.org")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState
 from hotdesk.errors import ConfigError, Rejected
@@ -103,3 +104,21 @@ async def test_a_key_that_could_be_guessed_is_refused(
         mail_of(config, client, backend, workspaces_of(config), tell=lambda _: None)
 
     await client.close()
+
+
+async def test_a_mail_stays_for_a_job_that_was_approved_on_its_last_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_KEY", "0123456789abcdef")
+    config = configured().model_copy(update={"data_dir": tmp_path})
+    backend = open_backend(f"sqlite:///{tmp_path / 'h.db'}")
+    mail = mail_of(config, client_of(backend), backend, workspaces_of(config), tell=print)
+    assert mail is not None
+    files, now, kept = mail.files, SystemClock().now(), config.limits.retention
+    [waited] = files.write(files.contents(b"waited", []), now=now - 1.9 * kept)
+    [old] = files.write(files.contents(b"old", []), now=now - 2.1 * kept)
+
+    await mail.tidy()
+    await backend.close()
+
+    assert (waited.exists(), old.exists()) == (True, False)

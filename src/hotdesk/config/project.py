@@ -115,6 +115,12 @@ class ProjectConfig(Section):
     after_seconds: values.Whole = Field(
         900, ge=1, le=DAY, description="The most time for each of them."
     )
+    after_network: Literal["open", "none"] | None = Field(
+        None,
+        description="What they can reach; open only where the agent's network is, unless it is "
+        "set: what the agent wrote runs in them.",
+        examples=["open"],
+    )
     fix_attempts: values.Whole = Field(
         0, ge=0, le=3, description="How often the agent may mend what such a command refused."
     )

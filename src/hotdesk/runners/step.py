@@ -38,7 +38,7 @@ class StepPlan:
     """The commands of a project; the times are for each of them.
 
     ``env`` is given to all of them, ``publish_env`` to those of ``publish``. ``network`` is
-    the agent's: ``after`` gets none unless that is open, and ``publish`` always has it.
+    that of ``after``, which gets none unless it is open; ``publish`` always has it.
     """
 
     after: tuple[str, ...] = ()

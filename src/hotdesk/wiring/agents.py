@@ -207,7 +207,7 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
             publish_time=timedelta(seconds=project.publish_seconds),
             publish_env=_read(project.publish_env),
             env=env,
-            network=network,
+            network=Network(project.after_network or network),
             fix_attempts=project.fix_attempts,
         ),
     )

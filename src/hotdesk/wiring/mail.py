@@ -34,8 +34,11 @@ class Mail:
     config: Config
 
     async def tidy(self) -> None:
-        """Remove mails as old as the jobs that retention removes."""
-        before = SystemClock().now() - self.config.limits.retention
+        """Remove mails that no job refers to any more.
+
+        One that waited for approval until its last day becomes a job that is kept as long again.
+        """
+        before = SystemClock().now() - 2 * self.config.limits.retention
         await to_thread.run_sync(self.files.remove_before, before)
 
 
