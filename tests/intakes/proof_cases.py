@@ -67,7 +67,7 @@ def _changed(old: bytes, new: bytes) -> Callable[[], bytes]:
 
 
 def _signed(**options: object) -> Callable[[], bytes]:
-    return lambda: sign(a_mail(), **options)  # type: ignore[arg-type]
+    return lambda: sign(a_mail(), **options)  # type: ignore[arg-type] # a case may be wrong on purpose
 
 
 def _from(text: str | None) -> Callable[[], bytes]:
