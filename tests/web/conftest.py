@@ -17,9 +17,11 @@ from hotdesk.ports import Backend
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
 from hotdesk.web.feed import Feed
+from hotdesk.web.metrics import Metrics
 from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
 from hotdesk.web.site import Site
+from hotdesk.web.streams import encode_event
 from hotdesk.wiring import client_of, open_backend
 
 VIEWER = "viewer-0123456789abcdef"
@@ -75,13 +77,23 @@ async def served(
     """Serve *backend* on a free port for as long as the block lasts."""
     clock = SystemClock()
     told: list[str] = []
-    feed = Feed(backend, clock, kept_max=kept_max, streams_max=streams_max, on_error=told.append)
+    metrics = Metrics(backend, clock)
+    feed = Feed(
+        backend,
+        clock,
+        encode=encode_event,
+        kept_max=kept_max,
+        streams_max=streams_max,
+        on_event=metrics.happened,
+        on_error=told.append,
+    )
     client = client_of(backend)
     site = Site(
         client=client,
         backend=backend,
         clock=clock,
         feed=feed,
+        metrics=metrics,
         pool=PoolLimits(),
         check_project=check_project,
     )

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from hotdesk.errors import HotdeskError
 from hotdesk.web.access import Access, Tokens
-from hotdesk.web.api import health, jobs
+from hotdesk.web.api import dead, desks, events, health, jobs, metrics, threads, workers
 from hotdesk.web.bodies import Bodies
 from hotdesk.web.headers import Envelope
 from hotdesk.web.hosts import Hosts
@@ -27,11 +27,19 @@ from hotdesk.web.problems import (
 )
 from hotdesk.web.rates import Rates
 from hotdesk.web.site import PLAIN, Site
-from hotdesk.web.strict import StrictRoute
 
 PREFIX = "/api/v1"
 PUBLIC = frozenset({"/livez", "/readyz"})
-ROUTERS = (jobs.router,)
+ROUTERS = (
+    jobs.router,
+    events.router,
+    desks.router,
+    workers.router,
+    threads.router,
+    threads.held,
+    dead.router,
+    health.router,
+)
 MISTAKES_MAX = 20
 
 # What every route may answer; 5xx are not promised, and stand here because they are problems too.
@@ -69,11 +77,10 @@ def make_app(
         redirect_slashes=False,
     )
     app.state.site = site
-    app.router.route_class = StrictRoute
-    app.include_router(health.public)
-    api = APIRouter(prefix=PREFIX, route_class=StrictRoute, responses={**ANSWERS})
+    for outer in (health.public, metrics.router):
+        app.include_router(outer)
+    api = APIRouter(prefix=PREFIX, responses={**ANSWERS})
     for router in ROUTERS:
-        router.route_class = StrictRoute
         api.include_router(router)
     app.include_router(api)
     _describe(app)
@@ -81,7 +88,7 @@ def make_app(
     inner: ASGIApp = Bodies(app)
     inner = Access(inner, caller_of=tokens.caller, public=PUBLIC, rates=rates)
     inner = Hosts(inner, names=hosts)
-    return Envelope(inner, tell=tell)
+    return Envelope(inner, tell=tell, count=site.metrics.answered)
 
 
 def _describe(app: FastAPI) -> None:
@@ -104,12 +111,13 @@ def _answer_errors(app: FastAPI) -> None:
         detail = "there is nothing here" if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - RFC 9110
         return problem(error.status_code, detail, headers=error.headers)
 
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, __: Exception) -> Response:
+        return problem(500, "something went wrong here")
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         found = error.errors()
-        if any(each["type"] == "json_invalid" for each in found):
-            why = found[0].get("ctx", {}).get("error", "")
-            return problem(400, f"the body is not strict JSON: {why}")
         mistakes = [
             Mistake(where=".".join(map(str, each["loc"])), problem=each["msg"])
             for each in found[:MISTAKES_MAX]

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hotdesk.web.access import SAFE
 from hotdesk.web.problems import Refused, problem
+from hotdesk.web.strict import check_json
 
 # An instruction may have 1,000,000 characters, which JSON may write with six bytes each.
 BYTES_MAX = 8_000_000
@@ -16,13 +17,9 @@ AT_ONCE = 8
 class Bodies:
     """Reads the whole body before it passes a request on."""
 
-    def __init__(
-        self, app: ASGIApp, *, bytes_max: int = BYTES_MAX, seconds_max: float = SECONDS_MAX
-    ) -> None:
-        """Refuse what is larger or slower."""
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before *app*."""
         self._app = app
-        self._bytes_max = bytes_max
-        self._seconds_max = seconds_max
         self._slots = anyio.CapacityLimiter(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,28 +40,30 @@ class Bodies:
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         """The body; ``None`` if the client has gone."""
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length[:12]) > self._bytes_max:
-            raise Refused(413, f"the body has more than {self._bytes_max} bytes")
+        if not length.isdigit() or int(length[:12]) > BYTES_MAX:
+            raise Refused(413, f"the body has more than {BYTES_MAX} bytes")
         body = bytearray()
         # Only so many are in memory; who waits here waits within the same time.
-        with anyio.move_on_after(self._seconds_max):
+        with anyio.move_on_after(SECONDS_MAX):
             async with self._slots:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         return None
                     body += message.get("body", b"")
-                    if len(body) > self._bytes_max:
-                        raise Refused(413, f"the body has more than {self._bytes_max} bytes")
+                    if len(body) > BYTES_MAX:
+                        raise Refused(413, f"the body has more than {BYTES_MAX} bytes")
                     if not message.get("more_body", False):
-                        _check_type(headers, body)
+                        if body:
+                            _check_type(headers)
+                            check_json(body)
                         return bytes(body)
-        raise Refused(408, f"the body did not come within {self._seconds_max:.0f} s")
+        raise Refused(408, f"the body did not come within {SECONDS_MAX:.0f} s")
 
 
-def _check_type(headers: Headers, body: bytes | bytearray) -> None:
+def _check_type(headers: Headers) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and kind != "application/json":
+    if kind != "application/json":
         raise Refused(415, "the body is not JSON, or does not say so")
 
 

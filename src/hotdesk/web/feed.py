@@ -26,6 +26,14 @@ TRY_AGAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """An event, and how it is sent: written once for everybody."""
+
+    event: StoredEvent
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where somebody stands: the number of the next event, counted from the feed's start."""
 
@@ -40,21 +48,28 @@ class Feed:
         backend: Backend,
         clock: Clock,
         *,
+        encode: Callable[[StoredEvent], bytes],
         kept_max: int = KEPT_MAX,
         streams_max: int = STREAMS_MAX,
         on_event: Callable[[StoredEvent], None] = lambda _: None,
         on_error: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Nothing is read before ``run``. ``on_error`` is told, in a sentence, what is wrong."""
+        """Nothing is read before ``run``.
+
+        ``encode`` writes an event as it is sent, ``on_event`` is told of each one, and
+        ``on_error``, in a sentence, of what is wrong.
+        """
         self._backend = backend
         self._clock = clock
         self._on_event = on_event
         self._on_error = on_error
-        self._kept: deque[StoredEvent] = deque(maxlen=kept_max)
+        self._encode = encode
+        self._kept: deque[Kept] = deque(maxlen=kept_max)
         self._count = 0
         self._start = ""
         self._moved = anyio.Event()
         self._written = anyio.Event()
+        self.writes = 0
         self._streams_max = streams_max
         self.streams = 0
         self.is_live = False
@@ -71,6 +86,7 @@ class Feed:
                     self._wake()
                 await self._catch_up()
                 mark = await self._backend.changed(mark, wait=LOOK_AT_LEAST)
+                self.writes += 1
                 self._written.set()
                 self._written = anyio.Event()
                 await self._clock.sleep(PAUSE)
@@ -106,43 +122,51 @@ class Feed:
         """The place behind the event of *cursor*; ``None`` if that is not among those kept."""
         if not self.is_live:
             return None
-        for back, event in enumerate(reversed(self._kept)):
-            if event.cursor == cursor:
+        for back, kept in enumerate(reversed(self._kept)):
+            if kept.event.cursor == cursor:
                 return Place(self._count - back)
         first = self._count - len(self._kept)
         return Place(first) if cursor == self._start and first == 0 else None
 
-    def since(self, place: Place) -> list[StoredEvent] | None:
+    def since(self, place: Place) -> list[Kept] | None:
         """The events from *place* on; ``None`` if some of them are not kept any more."""
         missed = self._count - place.number
         if missed > len(self._kept):
             return None
         return [self._kept[index] for index in range(len(self._kept) - missed, len(self._kept))]
 
-    async def moved(self, place: Place, *, wait: float) -> None:
-        """Return when there is something at *place*, after *wait* seconds, or at the end."""
-        moved = self._moved
-        if self._count == place.number and not self.is_closed:
-            with anyio.move_on_after(wait):
-                await moved.wait()
+    async def moved(self, place: Place, *, wait: float) -> bool:
+        """Return when there is something at *place*, or at the end.
 
-    async def written(self, *, wait: float) -> None:
-        """Return when anything was written to the store, after *wait* seconds, or at the end."""
-        with anyio.move_on_after(wait):
-            await self._written.wait()
+        After *wait* seconds it returns as well: then it says so with ``True``.
+        """
+        return self._count == place.number and await self._late(self._moved, wait)
+
+    async def written(self, writes: int, *, wait: float) -> bool:
+        """Return when more than *writes* were seen, or at the end; ``True`` as for ``moved``.
+
+        A write is anything that changed the store, whether or not an event tells of it.
+        """
+        return self.writes == writes and await self._late(self._written, wait)
+
+    async def _late(self, event: anyio.Event, wait: float) -> bool:
+        if not self.is_closed:
+            with anyio.move_on_after(wait):
+                await event.wait()
+        return not event.is_set() and not self.is_closed
 
     async def _catch_up(self) -> None:
         while found := await self._backend.events(
             after=self._last() or self._start, limit=READ_MAX
         ):
             for event in found:
-                self._kept.append(event)
+                self._kept.append(Kept(event, self._encode(event)))
                 self._count += 1
                 self._on_event(event)
             self._wake()
 
     def _last(self) -> str:
-        return self._kept[-1].cursor if self._kept else ""
+        return self._kept[-1].event.cursor if self._kept else ""
 
     def _wake(self) -> None:
         self._moved.set()

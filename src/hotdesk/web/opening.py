@@ -13,9 +13,11 @@ from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
 from hotdesk.web.door import Door, new_token, open_door
 from hotdesk.web.feed import Feed
+from hotdesk.web.metrics import Metrics
 from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
 from hotdesk.web.site import Site
+from hotdesk.web.streams import encode_event
 from hotdesk.wiring.connection import client_of
 
 SECRET_BYTES_MIN = 16
@@ -69,12 +71,14 @@ async def open_web(
     clock = SystemClock()
     secret = new_token()
     local = Token(caller=Caller(name=LOCAL, role=Role.OPERATOR), digest=digest_of(secret))
-    feed = Feed(backend, clock, on_error=tell)
+    metrics = Metrics(backend, clock)
+    feed = Feed(backend, clock, encode=encode_event, on_event=metrics.happened, on_error=tell)
     site = Site(
         client=client_of(backend, policy_of=config.policy_of),
         backend=backend,
         clock=clock,
         feed=feed,
+        metrics=metrics,
         pool=config.pool.limits,
         check_project=config.check_project,
     )

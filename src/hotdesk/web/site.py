@@ -12,6 +12,7 @@ from hotdesk.placement import PoolLimits
 from hotdesk.ports import Backend, Clock
 from hotdesk.web.access import Caller
 from hotdesk.web.feed import Feed
+from hotdesk.web.metrics import Metrics
 from hotdesk.web.problems import Refused
 
 
@@ -26,6 +27,7 @@ class Site:
     backend: Backend
     clock: Clock
     feed: Feed
+    metrics: Metrics
     pool: PoolLimits
     check_project: Callable[[str], None]
 

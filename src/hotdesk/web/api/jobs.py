@@ -22,6 +22,7 @@ from hotdesk.web.records import (
     SubmittedRecord,
 )
 from hotdesk.web.site import PLAIN, By, Here, Site
+from hotdesk.web.streams import DESCRIPTION, EventStream, follow_log
 
 CHUNKS_MAX = 1000
 # Chunks are read by tens until this much text is together: one may be as large as a pipe.
@@ -37,6 +38,9 @@ Key = Annotated[
         description="The id that the job will have: the same request again changes nothing.",
     ),
 ]
+
+
+LastChunk = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=2**53)]
 
 
 class NewJob(Given):
@@ -68,6 +72,12 @@ class WhichChunks(Asked):
 
     after: int = Field(0, ge=0, le=2**53)
     limit: int = Field(CHUNKS_MAX, ge=1, le=CHUNKS_MAX)
+
+
+class Behind(Asked):
+    """Where a stream begins; what a browser that comes again says goes before it."""
+
+    after: int = Field(0, ge=0, le=2**53)
 
 
 class LogPage(BaseModel):
@@ -136,6 +146,25 @@ async def log(job_id: str, which: Annotated[WhichChunks, Query()], here: Here) -
         after = chunks[-1].number if chunks else after
         has_more = len(found) == limit
     return LogPage(items=chunks, after=after, has_more=has_more, is_ended=is_ended)
+
+
+@router.get(
+    "/{job_id}/log/stream",
+    status_code=200,
+    response_class=EventStream,
+    response_model=None,
+    responses={**DESCRIPTION},
+)
+async def log_stream(
+    job_id: str, which: Annotated[Behind, Query()], here: Here, last: LastChunk = None
+) -> EventStream:
+    """The output as it comes, as server-sent ``log`` events, until the job has ended.
+
+    The id of each is the number of its chunk; the last event is ``end``, with the state.
+    """
+    await here.client.job(job_id)
+    content = follow_log(here.feed, here.client, here.clock, job_id, last or which.after)
+    return EventStream(here.feed, content)
 
 
 @router.post("/{job_id}/cancel", dependencies=PLAIN)

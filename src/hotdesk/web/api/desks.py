@@ -1,0 +1,83 @@
+"""``/desks``: look, pause, resume and release."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from hotdesk.desks import Desk
+from hotdesk.web.access import Caller
+from hotdesk.web.pages import LIMIT, LIMIT_MAX
+from hotdesk.web.records import TEXT_MAX, Asked, DeskRecord, JobRecord, Listing
+from hotdesk.web.site import PLAIN, By, Here, Site
+
+router = APIRouter(prefix="/desks", tags=["desks"])
+
+
+class WhichDesks(Asked):
+    """Which desks to list."""
+
+    waiting: bool = False
+    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
+
+
+class HowMany(Asked):
+    """How many to list."""
+
+    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
+
+
+@router.get("")
+async def desks(which: Annotated[WhichDesks, Query()], here: Here) -> Listing[DeskRecord]:
+    """List desks: those with an owner or jobs first, or only the waiting ones."""
+    found = await here.client.desks(waiting=which.waiting, limit=which.limit + 1)
+    return Listing.of([DeskRecord.of(each) for each in found], which.limit)
+
+
+@router.get("/{project}/{user}", dependencies=PLAIN)
+async def desk(project: str, user: str, here: Here) -> DeskRecord:
+    """One desk."""
+    return await _shown(here, Desk(project, user))
+
+
+@router.get("/{project}/{user}/queue")
+async def queue(
+    project: str, user: str, which: Annotated[HowMany, Query()], here: Here
+) -> Listing[JobRecord]:
+    """The pending jobs in the order of their hand-over, the running one first."""
+    found = await here.client.queue(str(Desk(project, user)), limit=which.limit + 1)
+    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+
+
+@router.post("/{project}/{user}/pause", dependencies=PLAIN)
+async def pause(project: str, user: str, here: Here, by: By) -> DeskRecord:
+    """Stop serving the desk once its running job is over."""
+    desk = Desk(project, user)
+    here.check_project(project)
+    await here.client.pause(str(desk))
+    return await _done(here, by, "pause", desk)
+
+
+@router.post("/{project}/{user}/resume", dependencies=PLAIN)
+async def resume(project: str, user: str, here: Here, by: By) -> DeskRecord:
+    """Serve a paused desk again."""
+    desk = Desk(project, user)
+    await here.client.resume(str(desk))
+    return await _done(here, by, "resume", desk)
+
+
+@router.post("/{project}/{user}/release", dependencies=PLAIN)
+async def release(project: str, user: str, here: Here, by: By) -> DeskRecord:
+    """Ask the owner to leave the desk after its running job."""
+    desk = Desk(project, user)
+    await here.client.ask_release(str(desk))
+    return await _done(here, by, "release", desk)
+
+
+async def _done(here: Site, by: Caller, action: str, desk: Desk) -> DeskRecord:
+    await here.note(by, action, str(desk), desk=desk.key)
+    return await _shown(here, desk)
+
+
+async def _shown(here: Site, desk: Desk) -> DeskRecord:
+    return DeskRecord.of(await here.client.desk(str(desk)))

@@ -1,0 +1,86 @@
+"""``/threads`` and ``/held``: conversations, and mails that wait for a word."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from hotdesk.desks import Desk
+from hotdesk.errors import NotFound
+from hotdesk.web.access import Caller
+from hotdesk.web.pages import LIMIT, LIMIT_MAX
+from hotdesk.web.records import (
+    TEXT_MAX,
+    Asked,
+    DeskName,
+    HeldRecord,
+    JobRecord,
+    Listing,
+    ThreadRecord,
+)
+from hotdesk.web.site import PLAIN, By, Here
+
+router = APIRouter(prefix="/threads", tags=["threads"])
+held = APIRouter(prefix="/held", tags=["threads"])
+
+
+class OfDesk(Asked):
+    """Of which desk to list, and how many."""
+
+    desk: DeskName | None = None
+    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
+
+
+class HowMany(Asked):
+    """How many to list."""
+
+    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
+
+
+@router.get("")
+async def threads(which: Annotated[OfDesk, Query()], here: Here) -> Listing[ThreadRecord]:
+    """List conversations, the latest first."""
+    found = await here.client.threads(which.desk, limit=which.limit + 1)
+    return Listing.of([ThreadRecord.of(each) for each in found], which.limit)
+
+
+@router.get("/{project}/{user}/{thread}")
+async def thread(
+    project: str, user: str, thread: str, which: Annotated[HowMany, Query()], here: Here
+) -> Listing[JobRecord]:
+    """The jobs of one conversation, newest first."""
+    desk = str(Desk(project, user))
+    found = await here.client.jobs(desk, thread=thread, limit=which.limit + 1)
+    if not found:
+        raise NotFound("thread", f"{desk} {thread}")
+    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+
+
+@held.get("")
+async def held_jobs(which: Annotated[OfDesk, Query()], here: Here) -> Listing[HeldRecord]:
+    """List what waits for approval, oldest first."""
+    found = await here.client.held(which.desk, limit=which.limit + 1)
+    return Listing.of([HeldRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+
+
+@held.get("/{job_id}", dependencies=PLAIN)
+async def held_job(job_id: str, here: Here) -> HeldRecord:
+    """One mail that waits."""
+    return HeldRecord.of(await here.client.held_job(job_id))
+
+
+@held.post("/{job_id}/approve", dependencies=PLAIN)
+async def approve(job_id: str, here: Here, by: By) -> JobRecord:
+    """Let it become a job."""
+    return JobRecord.of(await here.client.approve(job_id, by=_name(by)))
+
+
+@held.post("/{job_id}/drop", status_code=204, dependencies=PLAIN)
+async def drop(job_id: str, here: Here, by: By) -> None:
+    """Forget it."""
+    await here.client.drop_held(job_id, by=_name(by))
+
+
+def _name(by: Caller) -> str:
+    """Who decided, told apart from the accounts of machines that the command line names."""
+    return f"{by.name}@http"
