@@ -129,6 +129,47 @@ async def test_a_signature_proves_something_for_a_week(
     assert (signers.holds is not None) == holds
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "to",
+    [
+        '"amelia+scott@desk.example" <eve@evil.example>',
+        "amelia+scott@desk.example <eve@evil.example>",
+        "eve@evil.example (amelia+scott@desk.example)",
+        '"x, amelia+scott@desk.example, y" <eve@evil.example>',
+        "=?utf-8?q?x,amelia+scott@desk.example,?= <eve@evil.example>",
+        '(") "x, amelia+scott@desk.example, y" <eve@evil.example>',
+        "<eve@evil.example> <amelia+scott@desk.example>",
+    ],
+)
+async def test_a_name_that_shows_an_address_is_nobody_to_whom_a_mail_was_written(to: str) -> None:
+    raw = signed(a_mail(To=to))
+
+    signers = await found(raw, {"s1._domainkey.example.org": key_record(rsa_key())}, NOW)
+
+    assert signers.holds is not None
+    assert "amelia+scott@desk.example" not in (signers.written_to or ())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "to",
+    [
+        "Amelia+Scott@Desk.example",
+        '"Muster, Anna" <anna@example.org>,\r\n\t"The \\" desk" <amelia+scott@desk.example>',
+        "amelia+scott@desk.example (the desk), tim@example.org",
+        "us: anna@example.org, amelia+scott@desk.example;",
+        "=?utf-8?q?J=C3=BCrgen?= <j@example.org>, <amelia+scott@desk.example>",
+    ],
+)
+async def test_everybody_to_whom_a_mail_was_written_is_found(to: str) -> None:
+    raw = signed(a_mail(To=to))
+
+    signers = await found(raw, {"s1._domainkey.example.org": key_record(rsa_key())}, NOW)
+
+    assert "amelia+scott@desk.example" in (signers.written_to or ())
+
+
 def test_hashing_takes_time_that_grows_with_the_mail_only() -> None:
     body = (b" " * 900 + b"x\r\n") * 5000
     mail = SignedMail(a_mail(body))

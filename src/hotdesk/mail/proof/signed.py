@@ -25,7 +25,13 @@ _MEANING = (
     "mime-version content-type content-transfer-encoding"
 ).split()
 _WHITE = re.compile(rb"[ \t]+")
-_ADDRESS = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]{1,128}@[\w.-]{1,253}", re.ASCII)
+# A name beside an address shows whatever its owner chose, another address as well.
+_DECORATION = re.compile(
+    r'"(?:[^"\\]|\\.)*+"|\((?:[^()\\]|\\.)*+\)|=\?[^?\s]*+\?[bq]\?[^?]*+\?=',
+    re.IGNORECASE | re.DOTALL,
+)
+_BETWEEN = re.compile(r"[,;:]")
+_ADDRESS = re.compile(r"\s*(?:[^<>]*<([^<>\s]+)>|([^<>\s]+))\s*")
 
 
 class SignedMail:
@@ -105,9 +111,8 @@ class SignedMail:
         named = {"to", "cc"}.intersection(signature.signed)
         if not named:
             return None
-        text = b" ".join(raw for name, raw in self._fields if name in named)
-        found = _ADDRESS.findall(text[:PIECE_BYTES].decode("utf-8", "replace"))
-        return frozenset(address.lower() for address in found)
+        text = b",".join(raw.partition(b":")[2] for name, raw in self._fields if name in named)
+        return frozenset(_addresses(text[:PIECE_BYTES].decode("utf-8", "replace")))
 
     def _chosen(self, signature: Signature) -> Iterator[bytes]:
         """Yield the fields that are meant: of several with one name, the lowest first."""
@@ -117,6 +122,16 @@ class SignedMail:
         for name in signature.signed:
             if left.get(name):
                 yield left[name].pop()
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """Yield to whom a list of addresses sends, in lower case; nothing where that is unclear."""
+    plain = _DECORATION.sub(" ", text)
+    if set(plain) & set('"()'):
+        return
+    for each in _BETWEEN.split(plain):
+        if match := _ADDRESS.fullmatch(each):
+            yield (match[1] or match[2]).lower()
 
 
 def _fields(head: bytes) -> Iterator[tuple[str, bytes]]:
