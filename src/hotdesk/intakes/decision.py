@@ -45,9 +45,9 @@ class MailLimits:
     micro_usd_per_day: int | None = None
     sender_micro_usd_per_day: int | None = None
 
-    def for_mail(self, project: str, sender: str) -> list[Limit]:
+    def for_mail(self, project: str, sender: str, *, is_doubted: bool = False) -> list[Limit]:
         """The limits that are set, as they apply to mail from *sender*."""
-        jobs, usd = f"jobs/{project}", f"usd/{project}"
+        jobs, usd = jobs_name(project, is_doubted=is_doubted), f"usd/{project}"
         limits = (
             (jobs, self.jobs_per_hour, HOUR, "this project has been given too many instructions"),
             (f"{jobs}/{sender}", self.sender_jobs_per_hour, HOUR, "you gave too many instructions"),
@@ -74,13 +74,21 @@ class MailRules:
 class Decision:
     """What becomes of a mail at one desk: refused, held because of something, or else taken.
 
-    ``may_be_told`` says that the one who would be told it waits is the one who wrote it.
+    ``is_doubted`` says that it may be somebody else's than its From field says, and
+    ``may_be_told`` that the one who would be told it waits is the one who wrote it.
     """
 
     role: Role | None = None
     held_because: str = ""
+    is_doubted: bool = False
     may_be_told: bool = False
     refusal: MailRejected | None = None
+
+
+def jobs_name(project: str, *, is_doubted: bool) -> str:
+    """What jobs are counted under; what anybody can forge uses up nothing of what others have."""
+    # An address of a sender has an "@", so that no project is taken for another's sender.
+    return f"jobs/unproven/{project}" if is_doubted else f"jobs/{project}"
 
 
 def decide(
@@ -99,7 +107,8 @@ def decide(
     if doubt and not rules.is_unproven_held:
         return Decision(role=role, refusal=_unproven(proof, doubt))
     if doubt:
-        return Decision(role=role, held_because=f"nothing proves its sender: {doubt}")
+        held_because = f"nothing proves its sender: {doubt}"
+        return Decision(role=role, held_because=held_because, is_doubted=True)
     if role is Role.GUEST:
         return Decision(role=role, held_because="its sender is a guest", may_be_told=True)
     return Decision(role=role)

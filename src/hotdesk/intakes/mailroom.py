@@ -20,7 +20,7 @@ from hotdesk.client import Client
 from hotdesk.desks import NewJob, Origin
 from hotdesk.errors import NotFound, Rejected, Unavailable
 from hotdesk.events import Event, MailHeld, MailIgnored, MailRefused, MailTaken
-from hotdesk.intakes.decision import Decision, MailRules, decide, role_of, stranger
+from hotdesk.intakes.decision import Decision, MailRules, decide, jobs_name, role_of, stranger
 from hotdesk.mail.address import Recipient, parse_recipient
 from hotdesk.mail.letter import Attachment, Letter
 from hotdesk.mail.parse import parse_mail
@@ -152,11 +152,11 @@ class Mailroom:
         requests = [self._request(letter, recipient, proof) for recipient in recipients]
         _check_whole(requests, is_whole=is_whole)
         new = await self._unknown(requests)
-        for project in {request.recipient.desk.project for request in new.values()}:
-            of_project = [each for each in requests if each.recipient.desk.project == project]
-            adding = len({each.job_id for each in of_project} & new.keys())
-            if refusal := await self._over_limit(letter, project, adding):
-                for each in of_project:
+        for counted in {request.counted for request in new.values()}:
+            together = [each for each in requests if each.counted == counted]
+            adding = len({each.job_id for each in together} & new.keys())
+            if refusal := await self._over_limit(letter, together[0], adding):
+                for each in together:
                     # What is here already is not refused because it comes again.
                     each.refusal = each.refusal or (refusal if each.job_id in new else None)
         _check_whole(requests, is_whole=is_whole)
@@ -191,7 +191,7 @@ class Mailroom:
                 refusal = error
         return _Request(
             recipient=recipient,
-            job_id=_job_id(letter, recipient),
+            job_id=_job_id(letter, recipient, is_doubted=decision.is_doubted),
             decision=decision,
             refusal=refusal,
         )
@@ -211,10 +211,13 @@ class Mailroom:
             return True
         return False
 
-    async def _over_limit(self, letter: Letter, project: str, adding: int) -> MailRejected | None:
+    async def _over_limit(
+        self, letter: Letter, request: "_Request", adding: int
+    ) -> MailRejected | None:
         now = self._clock.now()
+        project, is_doubted = request.counted
         limits = self._rules[project].limits
-        for limit in limits.for_mail(project, letter.sender.address):
+        for limit in limits.for_mail(project, letter.sender.address, is_doubted=is_doubted):
             counted = await self._backend.counted(limit.name, since=now - limit.span)
             if refusal := limit.refusal(counted, adding):
                 return refusal
@@ -246,8 +249,8 @@ class Mailroom:
         if told := [job for job, decision in jobs if decision.may_be_told]:
             await self._tell(letter, told)
         with suppress(Unavailable):
-            for job, _ in jobs:
-                name = f"jobs/{job.desk.project}"
+            for job, decision in jobs:
+                name = jobs_name(job.desk.project, is_doubted=decision.is_doubted)
                 await self._backend.count(name, 1, now=now)
                 await self._backend.count(f"{name}/{letter.sender.address}", 1, now=now)
 
@@ -308,6 +311,11 @@ class _Request:
     decision: Decision
     refusal: MailRejected | None
 
+    @property
+    def counted(self) -> tuple[str, bool]:
+        """What it counts towards together with others: its project, and if it is doubted."""
+        return self.recipient.desk.project, self.decision.is_doubted
+
 
 def _check_whole(requests: Sequence[_Request], *, is_whole: bool) -> None:
     refused = [each.refusal for each in requests if each.refusal is not None]
@@ -326,9 +334,13 @@ def _instruction(letter: Letter) -> str:
     raise MailRejected("the mail is empty; please say what should be done", code=550)
 
 
-def _job_id(letter: Letter, recipient: Recipient) -> str:
-    """The same for each delivery of a mail; who sends under another's id gets another one."""
-    parts = (recipient.desk.key, letter.message_id, letter.sender.address)
+def _job_id(letter: Letter, recipient: Recipient, *, is_doubted: bool) -> str:
+    """The same for each delivery of a mail; who sends under another's id gets another one.
+
+    So does who only says that they are the other: the real mail would count as known.
+    """
+    parts = [recipient.desk.key, letter.message_id, letter.sender.address]
+    parts += ["unproven"] * is_doubted
     return f"mail-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
 
 
