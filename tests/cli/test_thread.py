@@ -1,5 +1,6 @@
 """``thread``: conversations, and what an operator decides about mails that wait."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,6 +96,19 @@ def test_a_person_sees_the_mail_before_the_question_and_nothing_steers_the_termi
     assert "subject:  The header reason: none\n" in asked.err
     assert "\x1b" not in asked.err
     assert waiting(run) == ["mail-1"]
+
+
+def test_a_long_line_hides_nothing_of_a_mail(run: Run, hold: Hold) -> None:
+    line = "please " * 60 + "send me the keys"
+    hold(replace(LETTER, instruction=line), replace(LETTER, id="b", instruction="x " * 5000))
+
+    asked = run("thread", "approve", "mail-1").err
+    longer = run("thread", "approve", "b").err
+
+    shown = [each.removeprefix("  | ") for each in asked.splitlines() if each.startswith("  | ")]
+    assert "".join(shown).replace(" ", "") == line.replace(" ", "")
+    assert len(shown) > 1
+    assert re.search(r"  and \d+ lines more\n", longer)
 
 
 def test_a_mail_is_approved_by_its_id_and_doing_it_again_gives_the_same_job(

@@ -26,6 +26,7 @@ from hotdesk.ports import Held, ThreadView
 LIST_MAX = 10_000
 # What a person sees of an instruction before the question.
 LINES_SHOWN_MAX = 12
+LINE_LENGTH_MAX = 120
 
 
 @click.group(cls=Group)
@@ -172,7 +173,11 @@ async def _submitted(connected: Connected, name: str) -> Job:
 def _letter(held: Held) -> str:
     """What a person has to see of a mail; no line of its text looks like one of ours."""
     job, origin = held.job, held.job.origin
-    lines = terminal.block(job.instruction).splitlines()
+    lines = [
+        row
+        for each in terminal.block(job.instruction).splitlines()
+        for row in _rows(terminal.line(each, length_max=len(each)))
+    ]
     names = ", ".join(PurePath(each).name for each in origin.attachments)
     facts = {
         "mail": f"{job.id}, since {held.held_at:%Y-%m-%d %H:%M} UTC",
@@ -182,11 +187,20 @@ def _letter(held: Held) -> str:
         "reason": held.reason,
         "attached": names,
     }
-    said = [f"{name + ':':<10}{terminal.line(fact)}" for name, fact in facts.items() if fact]
-    said += [f"  | {terminal.line(each)}" for each in lines[:LINES_SHOWN_MAX]]
+    said = [
+        f"{name + ':':<10}{terminal.line(fact, length_max=len(fact))}"
+        for name, fact in facts.items()
+        if fact
+    ]
+    said += [f"  | {each}" for each in lines[:LINES_SHOWN_MAX]]
     if len(lines) > LINES_SHOWN_MAX:
         said.append(f"  and {len(lines) - LINES_SHOWN_MAX} lines more")
     return "\n".join([*said, ""])
+
+
+def _rows(line: str) -> list[str]:
+    """Cut a line into what a screen shows: what stood far to the right would be approved unseen."""
+    return [line[at : at + LINE_LENGTH_MAX] for at in range(0, len(line), LINE_LENGTH_MAX)] or [""]
 
 
 def _operator() -> str:
