@@ -10,7 +10,15 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from hotdesk.client import INSTRUCTION_MAX
-from hotdesk.desks import Desk, DeskStatus, InterruptPolicy, Job, JobState, WorkerStatus
+from hotdesk.desks import (
+    NAME_LENGTH_MAX,
+    Desk,
+    DeskStatus,
+    InterruptPolicy,
+    Job,
+    JobState,
+    WorkerStatus,
+)
 from hotdesk.events import StoredEvent
 from hotdesk.ports import Held, LogChunk, ThreadView
 
@@ -19,13 +27,22 @@ T = TypeVar("T")
 TEXT_MAX = 1000
 """Characters of each text in a list; whoever asks for one record gets all of it."""
 
-NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
-JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$")]
-Name = Annotated[str, Field(pattern=f"^{NAME}$")]
-DeskName = Annotated[
-    str, Field(pattern=f"^{NAME}/{NAME}$", description="project/user", examples=["amelia/scott"])
+# What ``desks.checked_name`` and ``checked_job_id`` allow, as far as a pattern can say it.
+NAME = r"[a-z0-9](?:\.?[a-z0-9_-])*"
+JobId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_:@-])*\.?$", min_length=1, max_length=128)
 ]
-Instruction = Annotated[str, Field(min_length=1, max_length=INSTRUCTION_MAX)]
+Name = Annotated[str, Field(pattern=f"^{NAME}$", min_length=1, max_length=NAME_LENGTH_MAX)]
+DeskName = Annotated[
+    str,
+    Field(
+        pattern=f"^{NAME}/{NAME}$",
+        max_length=2 * NAME_LENGTH_MAX + 1,
+        description="project/user",
+        examples=["amelia/scott"],
+    ),
+]
+Instruction = Annotated[str, Field(pattern=r"\S", max_length=INSTRUCTION_MAX)]
 
 
 class Given(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import Field
 from hotdesk.desks import Desk
 from hotdesk.web.access import Caller
 from hotdesk.web.pages import LIMIT, LIMIT_MAX
-from hotdesk.web.records import TEXT_MAX, Asked, DeskRecord, JobRecord, Listing
+from hotdesk.web.records import TEXT_MAX, Asked, DeskRecord, JobRecord, Listing, Name
 from hotdesk.web.site import PLAIN, By, Here, Site
 
 router = APIRouter(prefix="/desks", tags=["desks"])
@@ -35,14 +35,14 @@ async def desks(which: Annotated[WhichDesks, Query()], here: Here) -> Listing[De
 
 
 @router.get("/{project}/{user}", dependencies=PLAIN)
-async def desk(project: str, user: str, here: Here) -> DeskRecord:
+async def desk(project: Name, user: Name, here: Here) -> DeskRecord:
     """One desk."""
     return await _shown(here, Desk(project, user))
 
 
 @router.get("/{project}/{user}/queue")
 async def queue(
-    project: str, user: str, which: Annotated[HowMany, Query()], here: Here
+    project: Name, user: Name, which: Annotated[HowMany, Query()], here: Here
 ) -> Listing[JobRecord]:
     """The pending jobs in the order of their hand-over, the running one first."""
     found = await here.client.queue(str(Desk(project, user)), limit=which.limit + 1)
@@ -50,7 +50,7 @@ async def queue(
 
 
 @router.post("/{project}/{user}/pause", dependencies=PLAIN)
-async def pause(project: str, user: str, here: Here, by: By) -> DeskRecord:
+async def pause(project: Name, user: Name, here: Here, by: By) -> DeskRecord:
     """Stop serving the desk once its running job is over."""
     desk = Desk(project, user)
     here.check_project(project)
@@ -59,7 +59,7 @@ async def pause(project: str, user: str, here: Here, by: By) -> DeskRecord:
 
 
 @router.post("/{project}/{user}/resume", dependencies=PLAIN)
-async def resume(project: str, user: str, here: Here, by: By) -> DeskRecord:
+async def resume(project: Name, user: Name, here: Here, by: By) -> DeskRecord:
     """Serve a paused desk again."""
     desk = Desk(project, user)
     await here.client.resume(str(desk))
@@ -67,7 +67,7 @@ async def resume(project: str, user: str, here: Here, by: By) -> DeskRecord:
 
 
 @router.post("/{project}/{user}/release", dependencies=PLAIN)
-async def release(project: str, user: str, here: Here, by: By) -> DeskRecord:
+async def release(project: Name, user: Name, here: Here, by: By) -> DeskRecord:
     """Ask the owner to leave the desk after its running job."""
     desk = Desk(project, user)
     await here.client.ask_release(str(desk))

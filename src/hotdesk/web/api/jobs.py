@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, Field
 
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Origin
-from hotdesk.errors import Rejected
+from hotdesk.errors import NotAllowed
 from hotdesk.web.pages import LIMIT, LIMIT_MAX
 from hotdesk.web.records import (
     TEXT_MAX,
@@ -108,7 +108,7 @@ async def submit(
         origin=Origin(source="http"),
     )
     if job.instruction != new.instruction or new.thread not in (None, job.thread):
-        raise Rejected(
+        raise NotAllowed(
             f"the Idempotency-Key {job.id} belongs to another instruction; take a new one"
         )
     await here.note(by, "submit", job.id, desk=desk.key, job_id=job.id)
@@ -126,13 +126,13 @@ async def jobs(which: Annotated[WhichJobs, Query()], here: Here) -> Listing[JobR
 
 
 @router.get("/{job_id}", dependencies=PLAIN)
-async def job(job_id: str, here: Here) -> JobRecord:
+async def job(job_id: JobId, here: Here) -> JobRecord:
     """One job."""
     return JobRecord.of(await here.client.job(job_id))
 
 
 @router.get("/{job_id}/log")
-async def log(job_id: str, which: Annotated[WhichChunks, Query()], here: Here) -> LogPage:
+async def log(job_id: JobId, which: Annotated[WhichChunks, Query()], here: Here) -> LogPage:
     """The output of a job behind the chunk number ``after``."""
     # Asked first, so that nothing is missing from the output of one that has ended.
     is_ended = (await here.client.job(job_id)).state.is_ended
@@ -156,7 +156,7 @@ async def log(job_id: str, which: Annotated[WhichChunks, Query()], here: Here) -
     responses={**DESCRIPTION},
 )
 async def log_stream(
-    job_id: str, which: Annotated[Behind, Query()], here: Here, last: LastChunk = None
+    job_id: JobId, which: Annotated[Behind, Query()], here: Here, last: LastChunk = None
 ) -> EventStream:
     """The output as it comes, as server-sent ``log`` events, until the job has ended.
 
@@ -168,7 +168,7 @@ async def log_stream(
 
 
 @router.post("/{job_id}/cancel", dependencies=PLAIN)
-async def cancel(job_id: str, here: Here, by: By) -> JobRecord:
+async def cancel(job_id: JobId, here: Here, by: By) -> JobRecord:
     """End a queued job now, or ask its worker to stop it."""
     found = await here.client.cancel(job_id)
     await here.note(by, "cancel", found.id, desk=found.desk.key, job_id=found.id)
@@ -176,7 +176,7 @@ async def cancel(job_id: str, here: Here, by: By) -> JobRecord:
 
 
 @router.post("/{job_id}/retry", dependencies=PLAIN)
-async def retry(job_id: str, here: Here, by: By) -> JobRecord:
+async def retry(job_id: JobId, here: Here, by: By) -> JobRecord:
     """Send a job again that failed, died, was cancelled or preempted."""
     found = await here.client.retry(job_id)
     await here.note(by, "retry", found.id, desk=found.desk.key, job_id=found.id)
@@ -185,7 +185,7 @@ async def retry(job_id: str, here: Here, by: By) -> JobRecord:
 
 @router.post("/{job_id}/interrupt", status_code=201, dependencies=PLAIN)
 async def interrupt(  # noqa: PLR0917 - FastAPI passes them by name
-    job_id: str, new: Correction, here: Here, by: By, response: Response, key: Key = None
+    job_id: JobId, new: Correction, here: Here, by: By, response: Response, key: Key = None
 ) -> SubmittedRecord:
     """Correct a job: a new one in its thread, which stops and continues it.
 
@@ -201,7 +201,7 @@ async def interrupt(  # noqa: PLR0917 - FastAPI passes them by name
         origin=Origin(source="http"),
     )
     if (found.instruction, found.thread) != (new.instruction, former.thread):
-        raise Rejected(
+        raise NotAllowed(
             f"the Idempotency-Key {found.id} belongs to another instruction; take a new one"
         )
     await here.note(by, "interrupt", job_id, desk=found.desk.key, job_id=found.id)

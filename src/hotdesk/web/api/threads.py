@@ -14,8 +14,10 @@ from hotdesk.web.records import (
     Asked,
     DeskName,
     HeldRecord,
+    JobId,
     JobRecord,
     Listing,
+    Name,
     ThreadRecord,
 )
 from hotdesk.web.site import PLAIN, By, Here
@@ -46,7 +48,7 @@ async def threads(which: Annotated[OfDesk, Query()], here: Here) -> Listing[Thre
 
 @router.get("/{project}/{user}/{thread}")
 async def thread(
-    project: str, user: str, thread: str, which: Annotated[HowMany, Query()], here: Here
+    project: Name, user: Name, thread: Name, which: Annotated[HowMany, Query()], here: Here
 ) -> Listing[JobRecord]:
     """The jobs of one conversation, newest first."""
     desk = str(Desk(project, user))
@@ -64,19 +66,19 @@ async def held_jobs(which: Annotated[OfDesk, Query()], here: Here) -> Listing[He
 
 
 @held.get("/{job_id}", dependencies=PLAIN)
-async def held_job(job_id: str, here: Here) -> HeldRecord:
+async def held_job(job_id: JobId, here: Here) -> HeldRecord:
     """One mail that waits."""
     return HeldRecord.of(await here.client.held_job(job_id))
 
 
 @held.post("/{job_id}/approve", dependencies=PLAIN)
-async def approve(job_id: str, here: Here, by: By) -> JobRecord:
+async def approve(job_id: JobId, here: Here, by: By) -> JobRecord:
     """Let it become a job."""
     return JobRecord.of(await here.client.approve(job_id, by=_name(by)))
 
 
 @held.post("/{job_id}/drop", status_code=204, dependencies=PLAIN)
-async def drop(job_id: str, here: Here, by: By) -> None:
+async def drop(job_id: JobId, here: Here, by: By) -> None:
     """Forget it."""
     await here.client.drop_held(job_id, by=_name(by))
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from hotdesk.web.records import Listing, WorkerRecord
+from hotdesk.web.records import Listing, Name, WorkerRecord
 from hotdesk.web.site import PLAIN, By, Here
 
 WORKERS_MAX = 1000
@@ -18,7 +18,7 @@ async def workers(here: Here) -> Listing[WorkerRecord]:
 
 
 @router.post("/{worker_id}/drain", status_code=204, dependencies=PLAIN)
-async def drain(worker_id: str, here: Here, by: By) -> None:
+async def drain(worker_id: Name, here: Here, by: By) -> None:
     """Ask a worker to hand back what it has and take no more."""
     await here.client.drain(worker_id)
     await here.note(by, "drain", worker_id)
