@@ -56,11 +56,15 @@ def test_a_check_reads_every_secret(run: Run, here: Path, monkeypatch: pytest.Mo
     (here / "hotdesk.toml").write_text(MAIL + PROJECT)
 
     missing = run("config", "check")
-    monkeypatch.setenv("MAIL_KEY", "hunter2")
+    monkeypatch.setenv("MAIL_KEY", "short")
+    short = run("config", "check")
+    monkeypatch.setenv("MAIL_KEY", "hunter2" * 3)
     there = run("config", "check", "--json")
 
     assert missing.code == 2
     assert "mail.key: env:MAIL_KEY: there is no secret" in missing.err
+    assert short.code == 2
+    assert "mail.key: has fewer than 16 bytes" in short.err
     assert there.record["ok"] is True
     assert run("config", "check").out.startswith("ok: ")
 

@@ -81,6 +81,29 @@ def test_what_a_project_lacks_fails_with_the_way_to_mend_it(run: Run, here: Path
     assert f"mail relay 127.0.0.1:{port} not reachable" in failed
 
 
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        (MAIL, "mail.key: has fewer than 16 bytes"),
+        ("network = 'none'\n", "projects.amelia.network: with none, claude cannot reach"),
+        ("prompts = 'prompts'\n", "task.md:1: 'sumary' is undefined"),
+    ],
+)
+def test_settings_that_keep_it_from_starting_fail(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, settings: str, what: str
+) -> None:
+    monkeypatch.setenv("MAIL_KEY", "short")
+    (here / "prompts").mkdir()
+    (here / "prompts/task.md").write_text("{{ sumary }}")
+    agent = PROJECT.replace("command = ['none']", "agent = 'claude'")
+    (here / "hotdesk.toml").write_text(f"{agent}{settings}")
+
+    ran = run("doctor", "--json")
+
+    assert ran.code == 1
+    assert what in by_level(ran, "FAIL")
+
+
 @pytest.mark.needs("bwrap")
 @pytest.mark.parametrize("folder", TMP)
 def test_a_program_that_the_walls_hide_fails_until_its_folder_is_shown(

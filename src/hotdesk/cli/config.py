@@ -11,7 +11,7 @@ from hotdesk.cli.options import Group, pass_invocation
 from hotdesk.config import Section
 from hotdesk.config.layers import dotted
 from hotdesk.desks import Json
-from hotdesk.wiring.agents import agents_of
+from hotdesk.wiring.checks import check_settings
 
 
 @click.group(cls=Group)
@@ -52,8 +52,7 @@ def path(invocation: Invocation) -> None:
 def check(invocation: Invocation) -> None:
     """Check every setting and every prompt, and read every secret once."""
     loaded = invocation.load()
-    loaded.check_secrets()
-    agents_of(loaded.config)
+    check_settings(loaded)
     count = sum(1 for _ in loaded.values())
     invocation.output.result({"ok": True, "settings": count}, f"ok: {count} settings")
 

@@ -17,6 +17,8 @@ from hotdesk.backends.sqlite.bell import SocketBell
 from hotdesk.config import Config, Loaded
 from hotdesk.desks import JobState
 from hotdesk.errors import HotdeskError
+from hotdesk.wiring.agents import agents_of
+from hotdesk.wiring.answers import key_of
 from hotdesk.wiring.connection import client_of, open_backend, open_database
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.handler import load_handler
@@ -30,6 +32,18 @@ FREE_BYTES_LOW = 2**30
 FREE_BYTES_MIN = 100 * 2**20
 DEAD_COUNTED_MAX = 100
 MEBIBYTE = 2**20
+
+
+def check_settings(loaded: Loaded) -> None:
+    """See that all settings, and the secrets and prompts that they name, will do for ``up``.
+
+    Raises:
+        ConfigError: Something is wrong with them.
+    """
+    loaded.check_secrets()
+    if loaded.config.mail is not None:
+        key_of(loaded.config.mail)
+    agents_of(loaded.config)
 
 
 async def examine(loaded: Loaded) -> AsyncIterator[Finding]:
@@ -86,14 +100,15 @@ async def _bounded(check: Check) -> Finding:
         try:
             return await check()
         except HotdeskError as error:
-            return fail(str(error), "do what it says, and look again")
+            # Of mistakes in settings each is a line.
+            return fail("; ".join(str(error).splitlines()), "do what it says, and look again")
         except OSError as error:
             return fail(f"{error.filename or 'a system call'}: {error.strerror}", "see why")
     return fail(f"no answer within {CHECK_SECONDS_MAX} s from a check", "see what is in the way")
 
 
 async def _settings(loaded: Loaded) -> Finding:
-    loaded.check_secrets()
+    check_settings(loaded)
     files = ", ".join(map(str, loaded.files)) or "no file: the defaults"
     return ok(f"configuration is right ({files})")
 
@@ -165,7 +180,7 @@ async def _dead_letters(config: Config) -> Finding:
     if not dead:
         return ok("no dead letters")
     more = " or more" if len(dead) == DEAD_COUNTED_MAX else ""
-    return warn(f"{len(dead)}{more} dead letters", "look at them: hotdesk dead list")
+    return warn(f"dead letters: {len(dead)}{more}", "look at them: hotdesk dead list")
 
 
 async def _handler(name: str) -> Finding:
