@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hotdesk.agents.claude_output import ClaudeReader
 from hotdesk.agents.dialect import Began, ProblemKind, Report, Said, Sign, Used
-from hotdesk.agents.output import LINE_BYTES_MAX
+from hotdesk.agents.output import LINE_BYTES_MAX, printable
 
 SESSION = "1e05275e-06d2-4848-a5b2-e0a6cdaa2717"
 INIT = {
@@ -323,3 +323,8 @@ def test_no_json_is_too_odd(line: bytes) -> None:
 
     assert report.text == ""
     assert not report.cost_usd
+
+
+def test_a_line_full_of_strings_that_never_end_holds_up_nobody() -> None:
+    # The test has 20 seconds; quadratic, it would take days.
+    assert printable("\x90" * 2**21 + "\x1bX") == ""

@@ -17,6 +17,7 @@ from hotdesk.runners.tail import LENGTH_MAX, last_lines
             "shownlink",
         ),
         (b"\x1b]0;never ended", ""),
+        (b"\x1b]0;broken off\x1b[1mshown", "shown"),
         (b"\x1bPq#0~\x1b\\after \x1b(Bset \x1bcreset \x1b", "after set reset"),
         ("\x9b31mred\x9d0;title\x9c".encode(), "red"),
         (b"10%\r50%\r100%\ndone\r", "100%\ndone"),
@@ -50,3 +51,8 @@ def test_hostile_output_takes_no_time(start: str) -> None:
     # The test has 20 seconds; a pattern that goes back would take minutes.
     last_lines((start * 40_000).encode())
     last_lines((start + "0;" * 40_000).encode())
+
+
+def test_strings_that_never_end_take_no_time() -> None:
+    # The test has 20 seconds; quadratic, it would take longer.
+    assert last_lines("\x90".encode() * 100_000 + b"\x1bX") == ""

@@ -11,7 +11,9 @@ LINE_BYTES_MAX = 4 * 2**20
 LABEL_LENGTH_MAX = 200
 
 # ECMA-48: control strings (titles, links) up to their end, and sequences (colours, cursor).
-_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)")
+# A string without an end is broken off by the next escape, as in a terminal. Every beginning
+# must match: otherwise each of a million would be looked at to the end of the text.
+_STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?")
 _SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?")
 # Whatever is left of them, and what turns the direction of writing: a lie to who reads it.
 _UNSEEN = dict.fromkeys(
