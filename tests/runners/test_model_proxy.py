@@ -16,7 +16,7 @@ from anyio.abc import SocketStream
 from hotdesk.errors import Rejected
 from hotdesk.runners import model_proxy
 from hotdesk.runners.model_proxy import MODEL_KEY, ModelAccess
-from tests.runners.model_server import KEY, OK, ModelServer, model_server, way_to
+from tests.runners.model_server import KEY, OK, ModelServer, model_server, say_ok, way_to
 
 pytestmark = pytest.mark.anyio
 
@@ -427,13 +427,47 @@ async def test_requests_sent_ahead_are_answered_in_order_and_do_not_pile_up(
     assert max(held) <= 2 * model_proxy.CHUNK_BYTES
 
 
-async def test_a_model_is_trusted_by_the_certificates_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def trusted(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a server says who it is with, and the file of certificates that vouches for it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "trusted.pem")
+    return context, tmp_path / "trusted.pem"
+
+
+@pytest.mark.parametrize("begun", [b"", OK[:-1]])
+async def test_what_breaks_off_with_damage_to_its_encryption_breaks_nothing_else(
+    trusted: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    context, certificates = trusted
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    async def break_off(stream: SocketStream) -> None:
+        if begun:
+            await stream.send(begun)
+        # A piece of application data, as its head says, that no key fits.
+        await stream.transport_stream.send(b"\x17\x03\x03\x00\x20" + bytes(32))  # type: ignore[attr-defined]
+
+    async with (
+        model_server(context) as server,
+        way_to(f"https://127.0.0.1:{server.port}") as door,
+    ):
+        server.answer = break_off
+        broken = await said(door, request)
+        server.answer = say_ok
+        whole = await said(door, request)
+
+    assert broken.startswith(b"HTTP/1.1 200 " if begun else b"HTTP/1.1 502 ")
+    assert whole.endswith(b"ok")
+
+
+async def test_a_model_is_trusted_by_the_certificates_of_the_system(
+    trusted: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, certificates = trusted
     statuses = []
 
     async def ask(port: int) -> None:
@@ -443,7 +477,7 @@ async def test_a_model_is_trusted_by_the_certificates_of_the_system(
 
     async with model_server(context) as server:
         await ask(server.port)
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
         await ask(server.port)
 
     assert statuses == [502, 200]
@@ -482,3 +516,11 @@ async def test_a_stopped_way_leads_nowhere(model: ModelServer) -> None:
 
     with pytest.raises(OSError, match="connect"):
         await anyio.connect_tcp("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("key", ["4711 ", " 4711", "47 11", "4711\n", "47\n11", "4711\u00e9"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_told(key: str) -> None:
+    with pytest.raises(Rejected, match="the model's key") as refused:
+        ModelAccess(url="https://host", key=key)
+
+    assert "47" not in str(refused.value)

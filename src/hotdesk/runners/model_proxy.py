@@ -61,6 +61,9 @@ OF_OTHERS = frozenset(b"cookie forwarded set-cookie x-real-ip".split())
 OF_OTHERS_PREFIX = b"x-forwarded-"
 KEY_HEADERS = frozenset(b"api-key x-api-key x-goog-api-key".split())
 BEARER = b"Bearer "
+KEY = re.compile(r"[!-~]*")
+# httpx passes on what TLS says of damage behind the handshake.
+BROKEN_OFF = (httpx.TransportError, ssl.SSLError)
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -70,7 +73,8 @@ class ModelAccess:
     """Where the model is, and the key for it. An empty key sends none.
 
     Raises:
-        Rejected: *url* is not the address of a web server, or has a password or a query in it.
+        Rejected: *url* is not the address of a web server, or has a password or a query in it;
+            or no header can carry *key*.
     """
 
     url: str
@@ -85,6 +89,9 @@ class ModelAccess:
         is_web = url.scheme in ("http", "https") and bool(url.host)
         if not is_web or not is_plain or not 0 < (url.port or 443) <= PORT_MAX:
             raise Rejected("the model's address must be like https://api.example.org/path")
+        # Found later, it would be shown to the program by the error that it leads to.
+        if not KEY.fullmatch(self.key):
+            raise Rejected("the model's key must be of visible ASCII characters, without a space")
 
 
 async def serve_model(door: socket.socket, model: ModelAccess) -> None:
@@ -192,7 +199,7 @@ class _Connection:
             async for chunk in answer.aiter_raw():
                 await self._send(h11.Data(data=chunk))
             await self._send(h11.EndOfMessage())
-        except httpx.TransportError:
+        except BROKEN_OFF:
             # The program sees an answer without its end, as it would without us.
             self._http.send_failed()
         finally:
@@ -214,7 +221,7 @@ class _Connection:
         )
         try:
             return await self._client.send(asked, stream=True)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (*BROKEN_OFF, httpx.InvalidURL) as error:
             is_late = isinstance(error, httpx.TimeoutException)
             raise _Refused(
                 HTTPStatus.GATEWAY_TIMEOUT if is_late else HTTPStatus.BAD_GATEWAY,
