@@ -103,6 +103,7 @@ def _included(count: int) -> Records:
     return {SPF: ["v=spf1 include:i0.example.org -all"], **found}
 
 
+_PARTS = b"--b\r\n\r\nMake the header blue.\r\n--b--\r\n"
 _BY_SUBDOMAIN: Records = {"s1._domainkey.mail.example.org": [key_record(rsa_key())]}
 _SPF_OF_SUBDOMAIN: Records = {"team.example.org": [f"v=spf1 ip4:{OUR_SERVER} -all"]}
 _BY_BEN = "ben@elsewhere.example"
@@ -126,6 +127,15 @@ CASES: dict[str, Case] = {
     "signed subject changed": Case(raw=_changed(b"Subject: Header", b"Subject: Footer")),
     "a second subject added on top": Case(raw=lambda: b"Subject: Footer\r\n" + sign(a_mail())),
     "subject left open by the signature": Case(raw=_signed(fields=("from", "to", "date"))),
+    "`Content-Type` left open, parts as the text marks them": Case(
+        raw=lambda: sign(a_mail(_PARTS, Content_Type="multipart/mixed; boundary=b"))
+    ),
+    "`Content-Type` left open, and another one on top": Case(
+        raw=lambda: (
+            b"Content-Type: text/html\r\n"
+            + sign(a_mail(_PARTS, Content_Type="multipart/mixed; boundary=b"))
+        )
+    ),
     "From left open by the signature": Case(raw=_signed(fields=("to", "subject", "date"))),
     "part of the text left open (`l=`)": Case(raw=_signed(more="l=5;")),
     "signed mail sent again with another From": Case(

@@ -170,6 +170,77 @@ async def test_everybody_to_whom_a_mail_was_written_is_found(to: str) -> None:
     assert "amelia+scott@desk.example" in (signers.written_to or ())
 
 
+PARTS = (
+    b"--outer\r\nContent-Type: text/plain\r\n\r\nYes, see below.\r\n"
+    b"--inner\r\n\r\nDelete it.\r\n--inner--\r\n--outer--\r\n"
+)
+QUOTE = b"Yes, see below.\r\n> Delete it.\r\n"
+MIXED = 'multipart/mixed; boundary="outer"'
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "kind", "shown"),
+    [
+        (PARTS, MIXED, "Content-Type: multipart/mixed; boundary=inner"),
+        (PARTS, MIXED, "Content-Type: text/plain"),
+        (PARTS, MIXED, ""),
+        (b"Yes.\r\n" + PARTS, None, f"Content-Type: {MIXED}"),
+        (QUOTE, None, "Content-Type: text/html"),
+        (QUOTE, "text/plain", "Content-Type: text/html"),
+        (QUOTE, None, "Content-Type: text/plain; name=x"),
+        (QUOTE, None, "Content-Disposition: attachment"),
+        (QUOTE, None, "Content-Transfer-Encoding: base64"),
+    ],
+)
+async def test_an_open_form_of_the_text_cannot_be_changed(
+    body: bytes, kind: str | None, shown: str
+) -> None:
+    keys = {"s1._domainkey.example.org": key_record(rsa_key())}
+    raw = signed(a_mail(body, Content_Type=kind))
+    old = f"Content-Type: {kind}\r\n".encode()
+    changed = raw.replace(old, b"", 1) if kind else raw
+    changed = (f"{shown}\r\n".encode() if shown else b"") + changed
+
+    assert (await found(raw, keys, NOW)).holds is not None
+    signers = await found(changed, keys, NOW)
+
+    assert signers.holds is None
+    assert "how its text is to be read" in signers.reasons[0]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (PARTS, {"Content_Type": MIXED}),
+        (b"This is a multi-part message in MIME format.\r\n" + PARTS, {"Content_Type": MIXED}),
+        (QUOTE, {"Content_Type": 'Text/Plain; charset="utf-8"; format=flowed'}),
+        (QUOTE, {"Content_Transfer_Encoding": "8bit"}),
+        (b"WWVzLg==\r\n", {"Content_Transfer_Encoding": "base64"}),
+    ],
+)
+async def test_an_open_form_that_the_text_itself_shows_is_no_doubt(
+    body: bytes, form: dict[str, str]
+) -> None:
+    raw = signed(a_mail(body, **form))
+
+    signers = await found(raw, {"s1._domainkey.example.org": key_record(rsa_key())}, NOW)
+
+    assert signers.holds is not None
+
+
+@pytest.mark.anyio
+async def test_a_signed_form_of_the_text_is_taken_as_it_is() -> None:
+    raw = signed(
+        a_mail(b"<p>Yes.</p>\r\n", Content_Type="text/html"), fields=(*SIGNED, "content-type")
+    )
+
+    signers = await found(raw, {"s1._domainkey.example.org": key_record(rsa_key())}, NOW)
+
+    assert signers.holds is not None
+
+
 def test_hashing_takes_time_that_grows_with_the_mail_only() -> None:
     body = (b" " * 900 + b"x\r\n") * 5000
     mail = SignedMail(a_mail(body))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from hotdesk.mail.headers import read_headers
+from hotdesk.mail.proof.form import is_form_certain
 from hotdesk.mail.proof.signature import Invalid, Signature
 
 SIGNATURE_FIELD = "dkim-signature"
@@ -43,7 +44,7 @@ class SignedMail:
         Raises:
             MailRejected: They are not.
         """
-        _, start = read_headers(raw, 0, len(raw))
+        self._headers, start = read_headers(raw, 0, len(raw))
         self._fields = list(_fields(raw[:start]))
         self._body = raw[start:]
         self._hashes: dict[bool, bytes] = {}
@@ -68,6 +69,8 @@ class SignedMail:
             count = signature.signed.count(name)
             if count and names.count(name) > count:
                 raise Invalid(f"a field {name} was added behind it")
+        if not is_form_certain(self._headers, self._body, signed=signature.signed):
+            raise Invalid("it leaves open how its text is to be read (Content-Type)")
 
     def check_age(self, signature: Signature, now: datetime) -> None:
         """See that the mail was sent just now.
