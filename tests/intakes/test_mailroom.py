@@ -393,6 +393,24 @@ async def test_a_signed_mail_is_taken_over_smtp_and_a_forged_one_is_not(
     assert "nothing proves that this mail comes from example.org" in str(refused["reason"])
 
 
+@pytest.mark.parametrize("id_field", ["Message-ID: <m1@example.org>", "Message-ID: none"])
+async def test_a_signed_mail_whose_id_is_open_is_one_job_however_often_it_is_sent_on(
+    room: Room, id_field: str
+) -> None:
+    now = f"t={int(room.clock.now().timestamp())};"
+    zone = Zone()
+    zone.publish("s1._domainkey.example.org", key_record(rsa_key()))
+    raw = signed(a_mail(), more=now, fields=("from", "to", "subject", "date"))
+    old = b"Message-ID: <m1@example.org>"
+    again = raw.replace(old, b"Message-ID: <m2@example.org>")
+    spaced = raw.replace(old, b"Message-ID: none").replace(b"Subject: ", b"Subject:   ")
+
+    for each in (raw.replace(old, id_field.encode()), again, spaced):
+        assert await room.take(each, SCOTT, prove=DmarcProver(zone)) == [""]
+
+    assert len(await room.client.jobs()) == 1
+
+
 @pytest.mark.parametrize(("is_lmtp", "address"), [(False, "127.0.0.1"), (True, "")])
 async def test_who_hands_a_mail_over_is_known_by_smtp_and_not_by_lmtp(
     post: Post,

@@ -191,7 +191,7 @@ class Mailroom:
                 refusal = error
         return _Request(
             recipient=recipient,
-            job_id=_job_id(letter, recipient, is_doubted=decision.is_doubted),
+            job_id=_job_id(letter, recipient, proof, is_doubted=decision.is_doubted),
             decision=decision,
             refusal=refusal,
         )
@@ -334,12 +334,13 @@ def _instruction(letter: Letter) -> str:
     raise MailRejected("the mail is empty; please say what should be done", code=550)
 
 
-def _job_id(letter: Letter, recipient: Recipient, *, is_doubted: bool) -> str:
+def _job_id(letter: Letter, recipient: Recipient, proof: Proof, *, is_doubted: bool) -> str:
     """The same for each delivery of a mail; who sends under another's id gets another one.
 
     So does who only says that they are the other: the real mail would count as known.
     """
-    parts = [recipient.desk.key, letter.message_id, letter.sender.address]
+    message_id = proof.known_by or letter.message_id
+    parts = [recipient.desk.key, message_id, letter.sender.address]
     parts += ["unproven"] * is_doubted
     return f"mail-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
 

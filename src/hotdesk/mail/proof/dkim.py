@@ -33,6 +33,7 @@ class Signers:
 
     holds: Signature | None = None
     written_to: frozenset[str] | None = None
+    known_by: str = ""
     reasons: list[str] = field(default_factory=list)
     unanswered: Unavailable | None = None
 
@@ -59,6 +60,7 @@ async def signers_of(
             found.unanswered = error
         else:
             found.holds, found.written_to = signature, mail.written_to(signature)
+            found.known_by = mail.known_by(signature)
             break
     return found
 

@@ -6,7 +6,7 @@ beside and below it.
 """
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import anyio
@@ -86,7 +86,8 @@ class _Trial:
             unanswered = error
         signers = await self._signers(raw, policy, now)
         if signers.holds is not None:
-            return self._proved(How.DKIM, policy, written_to=signers.written_to)
+            proof = self._proved(How.DKIM, policy)
+            return replace(proof, written_to=signers.written_to, known_by=signers.known_by)
         if found := unanswered or signers.unanswered:
             raise found
         reasons = list(dict.fromkeys([why, *signers.reasons]))[:REASONS_MAX]
@@ -94,14 +95,8 @@ class _Trial:
             How.DMARC if policy.is_published else How.NONE, self.sender, "; ".join(reasons)
         )
 
-    def _proved(
-        self, how: How, policy: Policy, *, written_to: frozenset[str] | None = None
-    ) -> Proof:
-        return Proof(
-            how=How.DMARC if policy.is_published else how,
-            domain=self.sender.domain,
-            written_to=written_to,
-        )
+    def _proved(self, how: How, policy: Policy) -> Proof:
+        return Proof(how=How.DMARC if policy.is_published else how, domain=self.sender.domain)
 
     async def _why_not_by_spf(self, peer: Peer, policy: Policy) -> str:
         """Say why SPF proves nothing; nothing, if it does."""

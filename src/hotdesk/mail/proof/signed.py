@@ -117,6 +117,12 @@ class SignedMail:
         text = b",".join(raw.partition(b":")[2] for name, raw in self._fields if name in named)
         return frozenset(_addresses(text[:PIECE_BYTES].decode("utf-8", "replace")))
 
+    def known_by(self, signature: Signature) -> str:
+        """What the mail is known by instead of its Message-ID; nothing if that one is signed."""
+        if "message-id" in signature.signed and len(self._headers.ids("message-id")) == 1:
+            return ""
+        return hashlib.sha256(signature.value).hexdigest()
+
     def _chosen(self, signature: Signature) -> Iterator[bytes]:
         """Yield the fields that are meant: of several with one name, the lowest first."""
         left: dict[str, list[bytes]] = {}

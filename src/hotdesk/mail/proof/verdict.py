@@ -27,6 +27,8 @@ class Proof:
     domain's own matter. ``reason`` says why nothing is proved, in words for the writer.
     ``written_to`` has the addresses that are signed together with the text, so that a
     signed mail to somebody else is no instruction; ``None`` if no signature covers them.
+    ``known_by`` tells a signed mail from others where its Message-ID is not signed: with another
+    one it is the same instruction.
     """
 
     how: How
@@ -34,6 +36,7 @@ class Proof:
     is_proved: bool = True
     reason: str = ""
     written_to: frozenset[str] | None = None
+    known_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
