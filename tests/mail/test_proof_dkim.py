@@ -110,6 +110,8 @@ def test_a_tag_that_comes_twice_makes_a_list_unreadable() -> None:
     [
         ("", SIGNED, timedelta(days=6), True),
         ("", SIGNED, timedelta(days=8), False),
+        # A Date that is yet to come would let it hold for as long.
+        ("", SIGNED, timedelta(days=-2), False),
         (f"t={int(NOW.timestamp())};", SIGNED, timedelta(days=6), True),
         (f"t={int(NOW.timestamp())};", SIGNED, timedelta(days=8), False),
         # Anybody can write a Date that is not signed.

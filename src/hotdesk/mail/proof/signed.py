@@ -19,6 +19,7 @@ PIECE_BYTES = 64 * 1024
 # A mail server tries for five days (RFC 5321, 4.5.4.1). What is older was sent once more, by
 # whoever has it; the job that it became then is remembered for a while only.
 AGE_MAX = timedelta(days=7)
+DATES_DIFFER_MAX = timedelta(days=1)  # A person's own clock may be wrong by its time zone.
 
 # What a mail is read for: each of these counts only if all of its fields are signed.
 _MEANING = (
@@ -81,6 +82,8 @@ class SignedMail:
         at = signature.at or (self._date() if "date" in signature.signed else None)
         if at is None:
             raise Invalid("nothing says when it was made")
+        if at > now + DATES_DIFFER_MAX:
+            raise Invalid("it is from the future")
         if at < now - AGE_MAX:
             raise Invalid(f"it is older than {AGE_MAX.days} days")
 
