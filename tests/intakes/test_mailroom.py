@@ -282,6 +282,17 @@ async def test_of_two_desks_one_may_take_and_one_may_hold(room: Room) -> None:
     assert [held.job.desk.project for held in await room.backend.held()] == ["amelia"]
 
 
+async def test_a_mail_of_a_machine_is_noted_once_for_each_desk(room: Room) -> None:
+    tokens = [f"amelia+scott+x{number}@desk.example" for number in range(90)]
+
+    await room.take(BOUNCE, SCOTT, *tokens, TIM)
+
+    assert [details["recipient"] for _, details in await room.events()] == [
+        "amelia/scott",
+        "amelia/tim",
+    ]
+
+
 # --------------------------------------------------------------------------------- limits
 
 
