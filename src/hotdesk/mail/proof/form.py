@@ -1,6 +1,6 @@
 """Whether a signed text is read as it was written, where the fields that say how are not signed.
 
-Many domains sign ``Content-Type`` (Gmail is one that does not). Where they leave it open,
+Not every domain signs ``Content-Type``. Where it is left open,
 whoever has the mail can put another one on top and choose what of the text is seen: a part
 of a part, or what was quoted. So the text itself has to show its form.
 """
