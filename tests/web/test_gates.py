@@ -1,11 +1,16 @@
 """Who gets in: tokens and roles, hosts and origins, and bodies that are bounded."""
 
 import json
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from hotdesk.backends.sqlite import SqliteBackend
+from hotdesk.clock import SystemClock
+from hotdesk.desks import Job
+from hotdesk.errors import Unavailable
 from hotdesk.ports import Backend
 from hotdesk.web import bodies
 from hotdesk.web.bodies import BYTES_MAX
@@ -244,6 +249,33 @@ async def test_who_asks_too_often_is_told_when_to_ask_again(backend: Backend) ->
     assert [answer.status_code for answer in viewers] == [200, 200, 200, 429, 429]
     assert int(viewers[-1].headers["retry-after"]) in {1, 2}
     assert operator.status_code == 200
+
+
+class Broken(SqliteBackend):
+    """A store with a bug, and one that does not answer."""
+
+    async def job(self, job_id: str) -> Job:
+        if job_id == "locked":
+            raise Unavailable("the database is locked")
+        raise RuntimeError("hunter2")
+
+
+async def test_a_bug_is_told_without_its_message_and_the_next_request_is_answered(
+    tmp_path: Path,
+) -> None:
+    backend = Broken(tmp_path / "hotdesk.db", SystemClock())
+    async with served(backend) as web:
+        bug = await web.viewer.get(f"{JOBS}/x")
+        locked = await web.viewer.get(f"{JOBS}/locked")
+        after = await web.viewer.get(JOBS)
+    await backend.close()
+
+    assert (bug.status_code, locked.status_code, after.status_code) == (500, 503, 200)
+    assert bug.headers["content-type"] == "application/problem+json"
+    assert int(locked.headers["retry-after"])
+    assert len(web.told) == 1
+    assert web.told[0].startswith("a request failed: RuntimeError in ")
+    assert "hunter2" not in web.told[0] + bug.text
 
 
 async def test_every_answer_has_the_headers_that_keep_browsers_out(web: Web) -> None:

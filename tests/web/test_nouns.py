@@ -1,6 +1,7 @@
 """Desks, workers, threads, mails that wait, dead letters, the pool, health and metrics."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -153,6 +154,17 @@ async def test_a_mail_that_waits_is_approved_or_dropped_in_the_name_of_the_token
     by = [each.details["by"] for each in await web.backend.events() if "by" in each.details]
     assert by == ["otto@http"] * 2
     assert (await web.viewer.get(f"{API}/held")).json()["items"] == []
+
+
+async def test_a_subject_that_is_no_text_does_not_hide_the_list(web: Web) -> None:
+    odd = Origin(source="mail", sender="\ud800@x", subject="\udfff <script>")
+    await web.client.submit(DESK, "x", origin=odd)
+    await web.backend.hold(replace(hold("one"), origin=odd), "a guest", now=NOW)
+
+    [job] = (await web.viewer.get(f"{API}/jobs")).json()["items"]
+    [held] = (await web.viewer.get(f"{API}/held")).json()["items"]
+
+    assert job["subject"] == held["subject"] == "? <script>"
 
 
 async def test_dead_letters_are_retried_and_discarded_in_bulk(web: Web) -> None:

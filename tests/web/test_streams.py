@@ -15,9 +15,9 @@ import pytest
 
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
-from hotdesk.events import JobDiscarded, StoredEvent
+from hotdesk.events import JobDiscarded, MailRefused, StoredEvent
 from hotdesk.ports import Backend
-from hotdesk.web import connections
+from hotdesk.web import connections, streams
 from tests.web.conftest import VIEWER, Web, served
 
 pytestmark = pytest.mark.anyio
@@ -179,6 +179,27 @@ async def test_a_cursor_that_was_tampered_with_is_refused(web: Web, cursor: str)
     header = await web.viewer.get(EVENTS, headers=[(b"Last-Event-ID", cursor.encode())])
 
     assert (told.status_code, header.status_code) == (422, 422)
+
+
+async def test_what_is_no_text_in_an_event_ends_nothing(web: Web) -> None:
+    await live(web)
+    odd = MailRefused(sender="\ud800@x", recipient="\x1b[2J\n\ndata: x", reason="a\0b")
+    async with listening(web) as stream:
+        await web.backend.record([odd], now=NOW)
+
+        details = (await stream.next())["details"]
+
+    assert details == {"sender": "?@x", "recipient": "\x1b[2J\n\ndata: x", "reason": "a\0b"}
+
+
+async def test_a_stream_ends_after_an_hour_so_that_its_token_is_asked_for_again(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "SECONDS_MAX", 0.1)
+    monkeypatch.setattr(streams, "KEEP_ALIVE_SECONDS", 0.1)
+
+    async with listening(web) as stream:
+        assert await stream.is_over()
 
 
 async def test_output_is_streamed_with_its_backlog_until_the_job_ends(web: Web) -> None:

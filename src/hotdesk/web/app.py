@@ -1,5 +1,6 @@
 """The application: routes within gates, and errors as problems."""
 
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -85,10 +86,11 @@ def make_app(
     app.include_router(api)
     _describe(app)
     _answer_errors(app)
+    _answer_bugs(app, tell)
     inner: ASGIApp = Bodies(app)
     inner = Access(inner, caller_of=tokens.caller, public=PUBLIC, rates=rates)
     inner = Hosts(inner, names=hosts)
-    return Envelope(inner, tell=tell, count=site.metrics.answered)
+    return Envelope(inner, count=site.metrics.answered)
 
 
 def _describe(app: FastAPI) -> None:
@@ -111,10 +113,6 @@ def _answer_errors(app: FastAPI) -> None:
         detail = "there is nothing here" if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - RFC 9110
         return problem(error.status_code, detail, headers=error.headers)
 
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, __: Exception) -> Response:
-        return problem(500, "something went wrong here")
-
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         found = error.errors()
@@ -124,3 +122,13 @@ def _answer_errors(app: FastAPI) -> None:
         ]
         told = "; ".join(f"{each.where}: {each.problem}" for each in mistakes)
         return problem(422, told, errors=mistakes)
+
+
+def _answer_bugs(app: FastAPI, tell: Callable[[str], None]) -> None:
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        # Its message may hold anything, so only the place is told.
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+        tell(f"a request failed: {type(error).__name__}{place}")
+        return problem(500, "something went wrong here")

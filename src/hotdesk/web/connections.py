@@ -17,7 +17,7 @@ class Connection(H11Protocol):
     _head: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's own way
         """Expect a head."""
         super().connection_made(transport)
         self._expect_head()

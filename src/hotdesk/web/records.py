@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from hotdesk.client import INSTRUCTION_MAX
 from hotdesk.desks import (
@@ -18,12 +18,16 @@ from hotdesk.desks import (
     Job,
     JobState,
     WorkerStatus,
+    storable,
 )
 from hotdesk.events import StoredEvent
 from hotdesk.ports import Held, LogChunk, ThreadView
 
 T = TypeVar("T")
 
+LIMIT = 50
+LIMIT_MAX = 200
+CURSOR_MAX = 400
 TEXT_MAX = 1000
 """Characters of each text in a list; whoever asks for one record gets all of it."""
 
@@ -42,6 +46,8 @@ DeskName = Annotated[
         examples=["amelia/scott"],
     ),
 ]
+# What others wrote may hold halves of surrogate pairs, which JSON in UTF-8 cannot.
+Text = Annotated[str, BeforeValidator(storable)]
 Instruction = Annotated[str, Field(pattern=r"\S", max_length=INSTRUCTION_MAX)]
 
 
@@ -57,11 +63,18 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Page(BaseModel, Generic[T]):
+class PageRecord(BaseModel, Generic[T]):
     """A part of a list. With ``next`` there is more: ask again with ``cursor=next``."""
 
     items: list[T]
-    next: str | None = None
+    next: str | None
+
+
+class Turned(Asked):
+    """Which page of a list."""
+
+    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
+    cursor: str | None = Field(None, max_length=CURSOR_MAX, description="``next`` of a page.")
 
 
 class Listing(BaseModel, Generic[T]):
@@ -83,7 +96,7 @@ class JobRecord(BaseModel):
     desk: str
     thread: str
     state: JobState
-    instruction: str
+    instruction: Text
     interrupt: InterruptPolicy
     attempt: int
     send: int
@@ -94,16 +107,16 @@ class JobRecord(BaseModel):
     ended_at: datetime | None
     worker: str
     generation: int
-    text: str
-    commit: str
-    changes: list[str]
-    notes: list[str]
+    text: Text
+    commit: Text
+    changes: list[Text]
+    notes: list[Text]
     cost_usd: float | None
-    partial_commit: str
-    error: str
+    partial_commit: Text
+    error: Text
     source: str
-    sender: str
-    subject: str
+    sender: Text
+    subject: Text
 
     @classmethod
     def of(cls, job: Job, *, text_max: int | None = None) -> Self:
@@ -137,6 +150,11 @@ class JobRecord(BaseModel):
             subject=job.origin.subject,
         )
 
+    @classmethod
+    def brief(cls, job: Job) -> Self:
+        """Show *job* in a list."""
+        return cls.of(job, text_max=TEXT_MAX)
+
 
 class SubmittedRecord(BaseModel):
     """A job that was submitted; ``position`` 0 is next, and none stands where it has ended."""
@@ -161,7 +179,7 @@ class LogRecord(BaseModel):
     number: int
     attempt: int
     at: datetime
-    text: str
+    text: Text
 
     @classmethod
     def of(cls, chunk: LogChunk) -> Self:
@@ -190,7 +208,10 @@ class EventRecord(BaseModel):
             desk=str(Desk.from_key(event.desk)) if event.desk else "",
             job=event.job_id,
             generation=event.generation,
-            details={**event.details},
+            details={
+                name: storable(value) if isinstance(value, str) else value
+                for name, value in event.details.items()
+            },
         )
 
 
@@ -281,13 +302,13 @@ class HeldRecord(BaseModel):
     job: str
     desk: str
     thread: str
-    reason: str
+    reason: Text
     held_at: datetime
-    instruction: str
+    instruction: Text
     source: str
-    sender: str
-    recipient: str
-    subject: str
+    sender: Text
+    recipient: Text
+    subject: Text
     attachments: int
 
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
+import anyio
 from anyio.lowlevel import checkpoint
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -25,6 +26,8 @@ MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE_SECONDS = 15.0
 RETRY_SECONDS = 5
 CHUNKS_AT_ONCE = 10
+# Then a reader comes again, with a token that is still taken.
+SECONDS_MAX = 3600.0
 # A browser that was cut off comes again after so many milliseconds.
 BEGIN = b"retry: 2000\n: this goes on until you leave\n\n"
 
@@ -83,8 +86,9 @@ async def follow_events(
     far behind that it had better come again.
     """
     yield BEGIN
+    ends = anyio.current_time() + SECONDS_MAX
     place = feed.end() if cursor is None else None
-    while not feed.is_closed:
+    while not feed.is_closed and anyio.current_time() < ends:
         place = place or feed.behind(cursor or "")
         # Taken before the store is read: what the feed finds meanwhile ends the wait.
         end = feed.end()
@@ -115,7 +119,8 @@ async def follow_log(
 ) -> AsyncGenerator[bytes, None]:
     """The output of a job behind chunk number *after*, until it has ended."""
     yield BEGIN
-    while not feed.is_closed:
+    ends = anyio.current_time() + SECONDS_MAX
+    while not feed.is_closed and anyio.current_time() < ends:
         writes = feed.writes
         try:
             # Asked first, so that nothing is missing from the output of one that has ended.
