@@ -2,11 +2,12 @@
 
 import shutil
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from hotdesk.errors import AttemptFailed, ClaimLost
-from hotdesk.runners.step import StepPlan
+from hotdesk.runners.step import StepFailed, StepPlan
 from tests.runners.attempts import DESK
 from tests.runners.site import NOW, SECRET, Site
 from tests.workspaces.origins import BareOrigin
@@ -33,6 +34,22 @@ async def test_only_publish_has_the_secrets_and_the_log_never(site: Site) -> Non
     assert f"status 0, <***>, {commit}\n" in log
     assert log.endswith("]\n*** made-up")
     assert SECRET not in log
+
+
+async def test_secrets_that_every_command_has_are_in_no_log_and_no_reason(site: Site) -> None:
+    plan: dict[str, Any] = {"env": {"NPM_TOKEN": SECRET}, "secrets": (SECRET,)}
+
+    built = await site.after('echo "<$NPM_TOKEN>"', **plan)
+    failed = await site.after('echo "<$NPM_TOKEN>"; exit 1', **plan)
+    commit = await site.push()
+    with pytest.raises(AttemptFailed) as unpublished:
+        await site.publish(commit, publish=('echo "<$NPM_TOKEN>"; exit 1',), **plan)
+
+    log = await site.attempt.log()
+    assert built is None
+    assert isinstance(failed, StepFailed)
+    assert log.count("]\n<***>\n") == 3
+    assert SECRET not in f"{log} {failed.reason} {unpublished.value}"
 
 
 async def test_publish_runs_where_after_has_built_and_the_place_is_gone_then(site: Site) -> None:

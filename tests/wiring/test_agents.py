@@ -206,3 +206,14 @@ def test_a_network_that_the_confinement_cannot_close_is_refused_at_the_start(her
 
     with pytest.raises(ConfigError, match=r"projects\.a\.network: model-only is not possible"):
         check_runner(config)
+
+
+def test_the_secrets_of_an_agent_are_those_of_the_commands_after_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "hunter2")
+
+    config = project(repo="a.git", after=["true"], env={"TOKEN": "env:TOKEN", "A": "b"})
+
+    [step] = agents_of(config)["a"].steps.steps_after
+    assert step.secrets == ("hunter2",)

@@ -37,8 +37,9 @@ class Step:
 class StepPlan:
     """The commands of a project; the times are for each of them.
 
-    ``env`` is given to all of them, ``publish_env`` to those of ``publish``. ``network`` is
-    that of ``after``, which gets none unless it is open; ``publish`` always has it.
+    ``env`` is given to all of them, ``publish_env`` to those of ``publish``. ``secrets`` are
+    values of ``env``; all of ``publish_env`` are. ``network`` is that of ``after``, which gets
+    none unless it is open; ``publish`` always has it.
     """
 
     after: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class StepPlan:
     publish_time: timedelta = timedelta(minutes=15)
     publish_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     network: Network = Network.OPEN
     fix_attempts: int = 0
 
@@ -64,6 +66,7 @@ class StepPlan:
                 time=self.after_time,
                 network=network,
                 env=self.env,
+                secrets=self.secrets,
             )
             for number, command in enumerate(self.after, start=1)
         ]
@@ -80,7 +83,7 @@ class StepPlan:
                 time=self.publish_time,
                 network=Network.OPEN,
                 env={**self.env, **self.publish_env},
-                secrets=tuple(self.publish_env.values()),
+                secrets=(*self.secrets, *self.publish_env.values()),
             )
             for number, command in enumerate(self.publish, start=1)
         ]

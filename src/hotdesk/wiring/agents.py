@@ -187,6 +187,7 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
             'set it to "model-only"',
         )
     env = _read(project.env)
+    secrets = tuple(env[name] for name in project.env if _is_secret(project, name))
     prompts = standard()
     if folder := project.prompts_folder:
         prompts = Prompts.load(folder, key=f"projects.{name}.prompts")
@@ -195,7 +196,7 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
         settings=settings,
         prompts=prompts,
         env=env,
-        secrets=(settings.key, *(env[name] for name in project.env if _is_secret(project, name))),
+        secrets=(settings.key, *secrets),
         author=project.identity,
         network=network,
         model=_model(name, dialect, settings) if network is Network.MODEL_ONLY else None,
@@ -207,6 +208,7 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
             publish_time=timedelta(seconds=project.publish_seconds),
             publish_env=_read(project.publish_env),
             env=env,
+            secrets=secrets,
             network=Network(project.after_network or network),
             fix_attempts=project.fix_attempts,
         ),
