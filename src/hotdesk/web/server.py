@@ -16,7 +16,7 @@ from hotdesk.web.feed import STREAMS_MAX, Feed
 
 # Beside the streams, so that they leave room for those who only ask.
 CONNECTIONS_MAX = STREAMS_MAX + 200
-FILES_MIN = CONNECTIONS_MAX + 800
+FILES_MIN = 4096
 HEAD_BYTES_MAX = 16_384
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 1
