@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotdesk.agents.aider import Aider
+from hotdesk.agents.aider import REPLY_CHARACTERS_MAX, Aider
 from hotdesk.agents.codex import Codex
 from hotdesk.agents.dialect import Dialect
 from hotdesk.agents.gemini import Gemini
@@ -189,3 +189,12 @@ def test_only_what_looks_like_a_conversation_is_one(name: str) -> None:
         _, report = read(dialect, lines([event]))
 
         assert report.session_id == ""
+
+
+def test_a_long_line_that_could_be_the_name_of_a_file_holds_up_nobody() -> None:
+    # The test has 20 seconds; tried in every way, it would take minutes.
+    line = b"." * (REPLY_CHARACTERS_MAX - 10) + b"\nyes\nTokens: 1 sent, 1 received. \n"
+
+    _, report = read(Aider(), line)
+
+    assert report.text.startswith("...")

@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 
 from hotdesk import Job, JobState
+from hotdesk.agents.codex import Codex
 from hotdesk.agents.dialect import AgentSettings
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.confinement import Network
 from hotdesk.desks import Json
 from hotdesk.desks import Origin as MailOrigin
+from hotdesk.runners.agent import Agent
 from hotdesk.runners.exchange import TOOLS_MAX
 from hotdesk.runners.model_proxy import MODEL_KEY, MODEL_URL, ModelAccess
 from hotdesk.session import WorkerLimits
@@ -220,3 +222,46 @@ async def test_an_answer_file_is_told_without_secrets(serve: Serve) -> None:
         done = await client.result(job.id, timeout=SOON)
 
     assert done.text == "the key is ***"
+
+
+async def test_an_agent_begins_once_however_often_it_says_so(
+    serve: Serve, store: SqliteBackend
+) -> None:
+    async with serve(scripted("for i in 1 2 3; do echo began again; done")) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        await client.result(job.id, timeout=SOON)
+        seen = await told(store, job, "AgentBegan")
+
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "state"), [("completed", JobState.SUCCEEDED), ("failed", JobState.DEAD)]
+)
+async def test_a_secret_is_found_where_json_spells_it_in_other_bytes(
+    serve: Serve, store: SqliteBackend, end: str, state: JobState
+) -> None:
+    # A quotation mark is another thing in JSON, and a colour goes when the words are read.
+    secret = 'made"up t0ken'
+    spelled = ['made\\"up t0ken', "made\\u0022up \\u001b[1mt0ken\\u001b[0m"]
+    lines = [
+        '{"type":"item.completed","item":{"type":"agent_message","text":"it is <SECRET>"}}',
+        '{"type":"item.started","item":{"type":"command_execution","command":"<SECRET>"}}',
+        '{"type":"item.completed","item":{"type":"file_change","changes":[{"path":"<SECRET>"}]}}',
+        '{"type":"turn.END","error":{"message":"no <SECRET>"}}',
+    ]
+    lines = [line.replace("SECRET", each).replace("END", end) for each in spelled for line in lines]
+    program = ("sh", "-c", "cat >/dev/null; cat <<'END'\n" + "\n".join(lines) + "\nEND\n")
+    agent = Agent(
+        dialect=Codex(), settings=AgentSettings(program=program), secrets=("key-1234", secret)
+    )
+    async with serve(agent) as client:
+        job = await client.submit("amelia/scott", "try", thread="t1")
+        done = await client.result(job.id, timeout=SOON)
+        seen = await told(store, job, "ToolUsed")
+        log = "".join(chunk.text for chunk in await client.log(job.id))
+
+    assert done.state is state
+    assert "<***>" in done.text
+    assert "it is <***>" in log
+    assert "t0ken" not in f"{done.text} {log} {seen}"

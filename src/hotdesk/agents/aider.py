@@ -57,7 +57,8 @@ _COST = re.compile(r"\$([0-9.]+) session")
 _ERROR = re.compile(r"litellm\.(\w+): ?(.*)")
 _APPLIED = re.compile(r"Applied edit to (.+)")
 # It names the files that it takes into the chat, right above the reply.
-_NAMED = re.compile(r"\S*[./]\S*[^\s.!?:]")
+# Looked ahead, because two parts of any length in a row would be tried against each other.
+_NAMED = re.compile(r"(?=\S*[./]\S)\S*[^\s.!?:]")
 _HEAD = re.compile(r"(Repo-map: |Aider v[0-9]|Model: |Main model: |Git repo: )")
 _BLANK = re.compile(r"\n{3,}")
 _SCALE = {"k": 1_000, "M": 1_000_000}

@@ -129,7 +129,7 @@ class Exchange:
             # Also when it was killed, because the attempt was cancelled.
             with anyio.move_on_after(FAREWELL_SECONDS_MAX, shield=True):
                 await ear.finish()
-            report = reader.report(exit_code=exit_code, was_stopped=was_stopped)
+            report = ear.cleaned(reader.report(exit_code=exit_code, was_stopped=was_stopped))
             self.session_id = report.session_id or ear.session_id
             if is_started:
                 word = _word(report, was_stopped=was_stopped, is_late=is_late)
@@ -224,11 +224,28 @@ class _Ear:
     async def finish(self) -> None:
         await self._pass_on(self._redaction.finish())
 
+    def cleaned(self, report: Report) -> Report:
+        """The end of the run, without secrets."""
+        whole, problem = self._redaction.whole, report.problem
+        if problem is not None:
+            problem = replace(problem, reason=whole(problem.reason))
+        return replace(report, text=whole(report.text), problem=problem)
+
     async def _pass_on(self, said: bytes) -> None:
         for sign in self._reader.feed(said):
-            if isinstance(sign, Began):
-                self.has_begun, self.session_id = True, sign.session_id
-            await self._tell(sign)
+            # Once more: JSON spells a secret in other bytes, and colours stand within it.
+            match sign:
+                case Began() if self.has_begun:
+                    # It begins once, however often it says so.
+                    continue
+                case Began():
+                    self.has_begun, self.session_id = True, sign.session_id
+                    await self._tell(sign)
+                case Said():
+                    await self._tell(Said(text=self._redaction.whole(sign.text)))
+                case Used():
+                    tool, target = map(self._redaction.whole, (sign.tool, sign.target))
+                    await self._tell(Used(tool=tool, target=target))
 
 
 def _word(report: Report, *, was_stopped: bool, is_late: bool) -> str:
