@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -317,3 +318,21 @@ async def test_what_is_not_kept_does_not_count_against_the_bounds(
 
     assert await mine.pack(claim(), "t1", home, kept=["memory"]) == ""
     assert "more than 2 files" in await mine.pack(claim(), "t1", home)
+
+
+async def test_a_folder_of_very_many_files_is_not_listed_to_its_end(
+    archive: FolderArchive, homes: Homes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "FILES_MAX", 10)
+    home, mine = homes.new(), worker(archive)
+    await mine.unpack(claim(), "t1", home)
+    for number in range(3000):
+        (home / FOLDER / f"{number}{'x' * 200}").touch()
+
+    tracemalloc.start()
+    problem = await mine.pack(claim(), "t1", home)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "more than 10 files" in problem
+    assert most < 300_000
