@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from hotdesk.agents.claude import GUIDANCE_BYTES_MAX, Claude
+from hotdesk.agents.claude_transcript import holds
 from hotdesk.agents.dialect import AgentSettings, Turn
 
 SESSION = "1e05275e-06d2-4848-a5b2-e0a6cdaa2717"
@@ -167,3 +169,15 @@ def test_what_a_run_cost_is_what_the_conversation_has_cost_since(
     assert not [*reader.feed(b'{"type":"result","total_cost_usd":0.25}\n')]
 
     assert reader.report(exit_code=0, was_stopped=False).cost_usd == pytest.approx(cost)
+
+
+def test_a_conversation_of_very_many_lines_takes_little_memory() -> None:
+    content = b"{}\n" * 1_000_000
+
+    tracemalloc.start()
+    is_held = holds(content, "mark")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert not is_held
+    assert most < len(content)

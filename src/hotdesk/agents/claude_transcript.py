@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,7 +49,8 @@ def holds(content: bytes, mark: str) -> bool:
     is_held = False
     # As JavaScript spells it, which is as Python does: most lines need not be parsed.
     spelled = json.dumps(mark, ensure_ascii=False)[1:-1].encode(errors="replace")
-    for line in content.splitlines():
+    # Line by line: millions of short ones would take gigabytes.
+    for line in BytesIO(content):
         if spelled in line:
             is_held = is_held or _is_prompt(line, mark)
         elif b'"compact_boundary"' in line and _kind(_read(line)) == ("system", "compact_boundary"):

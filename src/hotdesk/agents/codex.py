@@ -10,6 +10,7 @@ beginning of the conversation.
 import json
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Sign, Turn
@@ -130,7 +131,7 @@ def _holds(content: bytes, mark: str) -> bool:
     """Whether a prompt that it still has in mind contains *mark*."""
     is_held = False
     spelled = json.dumps(mark, ensure_ascii=False)[1:-1].encode(errors="replace")
-    for line in content.splitlines():
+    for line in BytesIO(content):
         if spelled in line:
             payload = part(read_event(line) or {}, "payload")
             is_prompt = payload.get("type") == "message" and payload.get("role") == "user"

@@ -11,6 +11,7 @@ looks for those of the same folder only; it goes on under a new id.
 import json
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Report, Sign, Turn
@@ -184,7 +185,7 @@ def _chat(session: Path, session_id: str) -> tuple[Path, bytes] | None:
 def _holds(content: bytes, mark: str) -> bool:
     """Whether a prompt that it still has in mind contains *mark*."""
     is_held = False
-    for line in content.splitlines():
+    for line in BytesIO(content):
         event = read_event(line) or {}
         messages = part(event, "$set").get("messages")
         if isinstance(messages, list):
