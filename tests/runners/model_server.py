@@ -15,6 +15,7 @@ from anyio.streams.tls import TLSListener
 from hotdesk.runners.model_proxy import ModelAccess, serve_model
 
 KEY = "made-up-key-4711"
+SOON = 10
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -96,3 +97,17 @@ async def way_to(url: str, key: str = KEY) -> AsyncIterator[int]:
         tasks.start_soon(serve_model, door, ModelAccess(url=url, key=key))
         yield door.getsockname()[1]
         tasks.cancel_scope.cancel()
+
+
+async def said(port: int, request: bytes) -> bytes:
+    """Say *request*, which need not be one, and return all that comes back."""
+    async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(request)
+        answer = b""
+        with anyio.fail_after(SOON):
+            try:
+                async for chunk in stream:
+                    answer += chunk
+            except anyio.BrokenResourceError:
+                pass
+        return answer
