@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
-from anyio.abc import SocketStream
+from anyio.abc import ByteStream
+from anyio.streams.tls import TLSStream
 
 from tests.runners.model_server import OK, model_server, said, say_ok, way_to
 
@@ -31,11 +32,12 @@ async def test_what_breaks_off_with_damage_to_its_encryption_breaks_nothing_else
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
     request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
-    async def break_off(stream: SocketStream) -> None:
+    async def break_off(stream: ByteStream) -> None:
         if begun:
             await stream.send(begun)
+        assert isinstance(stream, TLSStream)
         # A piece of application data, as its head says, that no key fits.
-        await stream.transport_stream.send(b"\x17\x03\x03\x00\x20" + bytes(32))  # type: ignore[attr-defined]
+        await stream.transport_stream.send(b"\x17\x03\x03\x00\x20" + bytes(32))
 
     async with (
         model_server(context) as server,
