@@ -82,7 +82,7 @@ def test_each_outcome_is_told_by_both_parts_in_the_same_words(
     ("state", "headline", "go_on"),
     [
         (JobState.SUCCEEDED, "Done: 2 files changed", "Reply to this mail to go on."),
-        (JobState.FAILED, "This did not work.", "with a changed instruction to try again"),
+        (JobState.FAILED, "This did not work.", "to try again, or have an operator retry job j1"),
         (JobState.DEAD, "This was tried 3 times and did not work.", "an operator retry job j1"),
         (JobState.CANCELLED, "This instruction was cancelled.", "Reply to this mail to go on."),
         (JobState.PREEMPTED, "A newer instruction in this conversation", "Nothing is lost"),

@@ -105,6 +105,7 @@ def test_what_a_user_writes_is_not_read_as_a_template(tmp_path: Path) -> None:
     [
         ("task.md", "\n{% if %}", "task.md:2: Expected an expression"),
         ("task.md", "\n\n{{ instruction }}", "task.md:3: 'instruction' is undefined"),
+        ("task.md", "{{ request.txt }}", "task.md:1: a request has no attribute 'txt'"),
         ("task.md", "{% for a in interrupted %}\n{{ a.nope }}{% endfor %}", "task.md:2: "),
         ("task.md", "{% if not interrupted %}\n\n{{ nope }}{% endif %}", "task.md:3: 'nope'"),
         ("fix.md", "{{ lines + 1 }}", "fix.md:1: "),

@@ -13,7 +13,8 @@ from hotdesk.agents.output import label
 WORDS_LENGTH_MAX = 500
 OVERLOADED = 529  # Anthropic's own: the model has no room for anybody.
 
-_AGAIN = "it is tried again by itself; if that goes on, an operator must look at the model's API"
+# Also read when no attempt is left.
+_AGAIN = "it is tried a few times by itself; then an operator must look at the model's API"
 _OF_OPERATOR = {
     HTTPStatus.UNAUTHORIZED: "an operator must put a valid one where the project's key is",
     HTTPStatus.FORBIDDEN: "an operator must give the project a key that may use this model",

@@ -23,6 +23,7 @@ NAMES = (TASK, FIX)
 TEMPLATE_BYTES_MAX = 100_000
 
 _TILDES = re.compile("~+")
+_OWN_CLASS = re.compile(r"'[\w.]+\.(\w+) object'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,4 +202,6 @@ def _line(error: Exception, name: str) -> int:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+    # Who writes templates knows the names in them, and not our classes.
+    said = _OWN_CLASS.sub(lambda found: f"a {found[1].lower()}", str(error))
+    return said.partition("\n")[0] or type(error).__name__

@@ -213,7 +213,10 @@ def _go_on(job: Job, state: JobState, *, is_own: bool) -> str:
         case JobState.SUCCEEDED | JobState.CANCELLED:
             return "Reply to this mail to go on."
         case JobState.FAILED:
-            return "Reply to this mail with a changed instruction to try again."
+            return (
+                "Reply to this mail with a changed instruction to try again, or have an operator "
+                f"retry job {job.id}."
+            )
         case JobState.DEAD:
             return (
                 "It is kept. Reply to this mail to give a new instruction, or have an operator "
