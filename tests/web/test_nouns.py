@@ -172,17 +172,21 @@ async def test_dead_letters_are_retried_and_discarded_in_bulk(web: Web) -> None:
     alive = (await submit(web, "alive"))["job"]
 
     listed = (await web.viewer.get(f"{API}/jobs?state=failed")).json()["items"]
-    retried = await web.operator.post(f"{API}/dead/retry", json={"jobs": [first, first, "nope"]})
+    cancelled = (await submit(web, "cancelled"))["job"]
+    await web.client.cancel(cancelled)
+    retried = await web.operator.post(
+        f"{API}/dead/retry", json={"jobs": [first, first, "nope", cancelled]}
+    )
     discarded = await web.operator.post(
         f"{API}/dead/discard", json={"jobs": [second, third, alive]}
     )
 
     assert {each["job"] for each in listed} == {first, second, third}
     assert retried.json()["done"] == [first]
-    assert [each["job"] for each in retried.json()["refused"]] == ["nope"]
+    assert [each["job"] for each in retried.json()["refused"]] == ["nope", cancelled]
     assert discarded.json()["done"] == [second, third]
     assert [each["job"] for each in discarded.json()["refused"]] == [alive]
-    assert {job.id for job in await web.client.jobs()} == {first, alive}
+    assert {job.id for job in await web.client.jobs()} == {first, alive, cancelled}
 
 
 @pytest.mark.parametrize("jobs", [[], ["x"] * 201, ["a b"], [1], "x", None])

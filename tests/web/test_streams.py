@@ -104,7 +104,9 @@ async def test_a_stream_begins_where_it_is_asked_to(web: Web) -> None:
     await discard(web, "old")
     async with listening(web, after="") as every:
         old = await every.next()
-        await live(web)
+        with anyio.fail_after(10):
+            while web.feed.behind(every.last_id) is None:
+                await anyio.lowlevel.checkpoint()
         async with listening(web) as new:
             await discard(web, "new")
 
@@ -245,10 +247,12 @@ async def test_a_thousand_streams_share_one_poll_and_leave_room_for_others(tmp_p
     backend = Counted(tmp_path / "hotdesk.db", SystemClock())
     heard = 0
 
-    async def listen(web: Web) -> None:
+    async def listen(web: Web, number: int) -> None:
         nonlocal heard
+        # Every other one was here before.
+        again = f"Last-Event-ID: {newest}\r\n\r\n".encode() if number % 2 else b"\r\n"
         async with await anyio.connect_tcp("127.0.0.1", web.port) as stream:
-            await stream.send(ASK)
+            await stream.send(ASK.removesuffix(b"\r\n") + again)
             seen = b""
             while b"JobDiscarded" not in seen:
                 seen = seen[-100:] + await stream.receive()
@@ -257,8 +261,9 @@ async def test_a_thousand_streams_share_one_poll_and_leave_room_for_others(tmp_p
 
     async with served(backend) as web, anyio.create_task_group() as tasks:
         await live(web)
-        for _ in range(1000):
-            tasks.start_soon(listen, web)
+        newest = await backend.latest_cursor()
+        for number in range(1000):
+            tasks.start_soon(listen, web, number)
         with anyio.fail_after(60):
             while web.feed.streams < 1000:
                 await anyio.lowlevel.checkpoint()
@@ -299,24 +304,42 @@ async def test_a_stream_is_counted_only_while_somebody_listens(web: Web) -> None
 
 
 async def test_a_reader_that_does_not_read_is_let_go(
-    web: Web, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "STALL_SECONDS_MAX", 0.2)
-    await live(web)
-    with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect(("127.0.0.1", web.port))
-        deaf.sendall(ASK)
-        with anyio.fail_after(10):
-            while not web.feed.streams:
-                await anyio.lowlevel.checkpoint()
-            while web.feed.streams:
-                await discard(web, *["x" * 100] * 200)
-                await anyio.lowlevel.checkpoint()
-    async with listening(web) as other:
-        await discard(web, "y")
-        while (await other.next())["job"] != "y":
-            pass
+    # So much is kept that nobody is let go for having fallen behind.
+    async with served(backend, kept_max=10**6) as web:
+        await live(web)
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", web.port))
+            deaf.sendall(ASK)
+            with anyio.fail_after(10):
+                while not web.feed.streams:
+                    await anyio.lowlevel.checkpoint()
+                while web.feed.streams:
+                    await discard(web, *["x" * 100] * 500)
+                    await anyio.lowlevel.checkpoint()
+        async with listening(web) as other:
+            await discard(web, "y")
+            while (await other.next())["job"] != "y":
+                pass
+
+
+async def test_who_falls_behind_what_is_kept_is_told_so(backend: Backend) -> None:
+    async with served(backend, kept_max=3) as web:
+        await live(web)
+        place = web.feed.end()
+        await discard(web, "a", "b", "c")
+        await web.feed.moved(place, wait=10)
+        kept = web.feed.since(place)
+        later = web.feed.end()
+        await discard(web, "d")
+        await web.feed.moved(later, wait=10)
+
+        assert kept is not None
+        assert [each.event.job_id for each in kept] == ["a", "b", "c"]
+        assert web.feed.since(place) is None
 
 
 async def test_a_request_whose_head_does_not_come_is_let_go(

@@ -82,9 +82,11 @@ def test_up_ends_within_three_seconds_although_streams_are_open(
     code, _, _ = up.signal(signal.SIGTERM).finish()
     took = SystemClock().monotonic() - began
 
+    rest = b"".join(iter(lambda: streams[0].recv(1000), b""))
     for stream in streams:
         stream.close()
     assert code == 0
+    assert rest.endswith(b"0\r\n\r\n")  # The stream was ended, not cut off.
     assert took < 3
 
 
