@@ -7,7 +7,7 @@ from anyio.from_thread import BlockingPortal
 from hotdesk.client import Client
 from hotdesk.desks import Desk, DeskStatus, Job, NewJob, Origin, WorkerStatus
 from hotdesk.events import StoredEvent
-from hotdesk.ports import Held, LogChunk
+from hotdesk.ports import Held, LogChunk, Page
 
 
 class BlockingClient:
@@ -60,11 +60,14 @@ class BlockingClient:
         thread: str | None = None,
         state: str | None = None,
         limit: int = 100,
-    ) -> list[Job]:
+        before: str = "",
+    ) -> Page[Job]:
         """Jobs, newest first; see ``Client.jobs``."""
 
-        async def ask() -> list[Job]:
-            return await self._client.jobs(desk, thread=thread, state=state, limit=limit)
+        async def ask() -> Page[Job]:
+            return await self._client.jobs(
+                desk, thread=thread, state=state, limit=limit, before=before
+            )
 
         return self._portal.call(ask)
 
@@ -100,7 +103,7 @@ class BlockingClient:
         """The output of a job; see ``Client.log``."""
         return self._portal.call(self._client.log, job_id)
 
-    def desks(self) -> list[DeskStatus]:
+    def desks(self) -> Page[DeskStatus]:
         """Desks, those with an owner or jobs first; see ``Client.desks``."""
         return self._portal.call(self._client.desks)
 

@@ -25,7 +25,7 @@ from hotdesk.desks import (
 )
 from hotdesk.errors import NotAllowed, NotFound, Rejected
 from hotdesk.events import MailApproved, MailDropped, StoredEvent
-from hotdesk.ports import Backend, Clock, Held, LogChunk, ThreadView
+from hotdesk.ports import Backend, Clock, Held, LogChunk, Page, ThreadView
 
 INSTRUCTION_MAX = 1_000_000  # Characters: far beyond a letter, well below SQLite's 1e9 bytes.
 WATCH = timedelta(seconds=10)
@@ -153,17 +153,19 @@ class Client:
         thread: str | None = None,
         state: str | None = None,
         limit: int = 100,
-    ) -> list[Job]:
-        """Jobs, newest first.
+        before: str = "",
+    ) -> Page[Job]:
+        """Jobs, newest first; with *before* those behind the page that had it as ``next``.
 
         Raises:
-            Rejected: There is no such state.
+            Rejected: There is no such state, or *before* is not one of ours.
         """
         return await self._backend.jobs(
             desk=None if desk is None else Desk.parse(desk),
             thread=thread,
             state=None if state is None else _state(state),
             limit=limit,
+            before=before,
         )
 
     async def queue(self, desk: str, *, limit: int = 100) -> list[Job]:
@@ -269,9 +271,17 @@ class Client:
         """The output of a job behind chunk number *after*."""
         return await self._backend.log(job_id, after=after, limit=limit)
 
-    async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
-        """Desks, those with an owner or jobs first; only the waiting ones on demand."""
-        return await self._backend.desks(waiting=waiting, limit=limit)
+    async def desks(
+        self, *, waiting: bool = False, limit: int = 100, before: str = ""
+    ) -> Page[DeskStatus]:
+        """Desks, those with an owner or jobs first; only the waiting ones on demand.
+
+        With *before* those behind the page that had it as ``next``.
+
+        Raises:
+            Rejected: *before* is not one of ours.
+        """
+        return await self._backend.desks(waiting=waiting, limit=limit, before=before)
 
     async def desk(self, desk: str) -> DeskStatus:
         """One desk.
@@ -305,10 +315,16 @@ class Client:
         """
         await self._backend.drain(worker_id, now=self._clock.now())
 
-    async def threads(self, desk: str | None = None, *, limit: int = 100) -> list[ThreadView]:
-        """Conversations, the latest first."""
+    async def threads(
+        self, desk: str | None = None, *, limit: int = 100, before: str = ""
+    ) -> Page[ThreadView]:
+        """Conversations, the latest first; with *before* those behind the page that had it.
+
+        Raises:
+            Rejected: *before* is not one of ours.
+        """
         place = None if desk is None else Desk.parse(desk)
-        return await self._backend.threads(desk=place, limit=limit)
+        return await self._backend.threads(desk=place, limit=limit, before=before)
 
     async def timeline(self, job_id: str) -> list[StoredEvent]:
         """Every event of one job, oldest first."""

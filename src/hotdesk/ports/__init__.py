@@ -8,11 +8,12 @@ from hotdesk.ports.courier import Courier, NotDelivered
 from hotdesk.ports.desks import Desks, SweepReport, WorkerCard
 from hotdesk.ports.processes import Launcher, Process
 from hotdesk.ports.protection import Protection, Unprotected
-from hotdesk.ports.records import Answer, LogChunk, Records, ThreadView
+from hotdesk.ports.records import LOOKED_THROUGH_MAX, Answer, LogChunk, Page, Records, ThreadView
 from hotdesk.ports.runner import Context, Interruption, Runner
 from hotdesk.ports.tallies import TALLY_KEPT, TALLY_STEP, Tallies, tally_step
 
 __all__ = [
+    "LOOKED_THROUGH_MAX",
     "TALLY_KEPT",
     "TALLY_STEP",
     "Answer",
@@ -28,6 +29,7 @@ __all__ = [
     "Launcher",
     "LogChunk",
     "NotDelivered",
+    "Page",
     "Process",
     "Protection",
     "Records",

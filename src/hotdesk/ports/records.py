@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
 from hotdesk.events import Event, StoredEvent
+
+T = TypeVar("T")
+
+LOOKED_THROUGH_MAX = 10_000
+"""Records of a list that are looked through for one page of it."""
+
+
+class Page(list[T]):
+    """A part of a list, in its order. With ``next`` it may go on: ask again *before* that.
+
+    A page may be short, or empty, and have one, because only so much is looked through.
+    Whoever follows ``next`` until it is empty sees once each what stays as it is meanwhile.
+    """
+
+    def __init__(self, items: Iterable[T] = (), *, next: str = "") -> None:  # noqa: A002 - the word of the API
+        """Hold *items*."""
+        super().__init__(items)
+        self.next = next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +83,13 @@ class Records(Protocol):
         thread: str | None = None,
         state: JobState | None = None,
         limit: int = 100,
-    ) -> list[Job]:
-        """Jobs, newest first."""
+        before: str = "",
+    ) -> Page[Job]:
+        """Jobs, newest first; those behind the page that gave *before*.
+
+        Raises:
+            Rejected: *before* is not one of ours.
+        """
         ...
 
     async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
@@ -77,8 +100,16 @@ class Records(Protocol):
         """How many jobs of its desk are handed over before this pending one; 0 is next."""
         ...
 
-    async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
-        """Desks that have an owner or pending jobs first; only the waiting ones on demand."""
+    async def desks(
+        self, *, waiting: bool = False, limit: int = 100, before: str = ""
+    ) -> Page[DeskStatus]:
+        """Desks that have an owner or pending jobs first; only the waiting ones on demand.
+
+        Those behind the page that gave *before*.
+
+        Raises:
+            Rejected: *before* is not one of ours.
+        """
         ...
 
     async def desk(self, desk: Desk) -> DeskStatus:
@@ -93,8 +124,16 @@ class Records(Protocol):
         """The registered workers, in the order in which they started."""
         ...
 
-    async def threads(self, *, desk: Desk | None = None, limit: int = 100) -> list[ThreadView]:
-        """Conversations, the latest first."""
+    async def threads(
+        self, *, desk: Desk | None = None, limit: int = 100, before: str = ""
+    ) -> Page[ThreadView]:
+        """Conversations among the newest jobs, the latest first.
+
+        Those behind the page that gave *before*.
+
+        Raises:
+            Rejected: *before* is not one of ours.
+        """
         ...
 
     async def interrupted(self, desk: Desk, thread: str) -> list[Interrupted]:

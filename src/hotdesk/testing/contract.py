@@ -7,6 +7,7 @@ from hotdesk.testing.contract_claiming import ClaimingContract
 from hotdesk.testing.contract_events import EventsContract
 from hotdesk.testing.contract_folding import FoldingContract
 from hotdesk.testing.contract_interrupting import InterruptingContract
+from hotdesk.testing.contract_pages import PagesContract
 from hotdesk.testing.contract_pausing import PausingContract
 from hotdesk.testing.contract_placing import PlacingContract
 from hotdesk.testing.contract_records import RecordsContract
@@ -26,6 +27,7 @@ class BackendContract(
     CancellingContract,
     PausingContract,
     RecordsContract,
+    PagesContract,
     EventsContract,
     AnswersContract,
     ApprovalsContract,

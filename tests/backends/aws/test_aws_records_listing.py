@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from hotdesk.backends.aws import records, table
+from hotdesk.backends.aws import listing, table
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.desks import Desk, JobState, Outcome
 from hotdesk.errors import Unavailable
 from hotdesk.testing import FakeClock
+from hotdesk.testing.contract_pages import leafed
 from hotdesk.testing.scene import AMELIA, SCOTT, Scene, a_job, ids
 
 pytestmark = pytest.mark.anyio
@@ -177,10 +178,15 @@ async def test_only_so_many_of_a_desks_jobs_are_looked_through(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(scene)
-    monkeypatch.setattr(records, "DESK_JOBS_MAX", 4)
+    monkeypatch.setattr(listing, "LOOKED_THROUGH_MAX", 4)
 
     assert ids(await scene.backend.jobs(desk=AMELIA, thread="even")) == names("even")[:-3:-1]
     assert [each.jobs for each in await scene.backend.threads(desk=AMELIA)] == [2, 2]
+    even = partial(scene.backend.jobs, desk=AMELIA, thread="even")
+    assert ids(await leafed(even, 3)) == names("even")[::-1]
+    failed = partial(scene.backend.jobs, desk=AMELIA, state=JobState.FAILED)
+    assert (await failed()).next
+    assert await leafed(failed, 3) == []
 
 
 async def test_a_sweep_asks_no_more_for_many_idle_desks_than_for_few(

@@ -13,7 +13,14 @@ from hotdesk.backends.aws.desk import FREE, OWNED, DeskRecord, key_of
 from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import worker_key
 from hotdesk.backends.aws.table import Table
-from hotdesk.backends.aws.values import Item, Value, instant_of, stamp
+from hotdesk.backends.aws.values import (
+    Item,
+    Value,
+    instant_of,
+    stamp,
+    stamped,
+    stamped_until,
+)
 from hotdesk.desks import Claim, Delivery, Desk, DeskView, Interrupt, JobState
 from hotdesk.errors import ClaimLost, NotAllowed, NotFound, Unavailable
 from hotdesk.events import (
@@ -129,11 +136,11 @@ async def beat(
     Raises:
         ClaimLost: The claim no longer holds, or another send is active.
     """
-    until = stamp(now + lease)
-    update = "SET #lease_until = :until, #time = :until, #version = #version + :one"
+    update = "SET #lease_until = :until, #time = :time, #version = #version + :one"
     condition = "#generation = :generation AND #owner = :owner"
     values: dict[str, Value] = {
-        "until": until,
+        "until": stamp(now + lease),
+        "time": stamped(now + lease, claim.desk.key),
         "one": 1,
         "generation": claim.generation,
         "owner": claim.worker_id,
@@ -253,7 +260,7 @@ async def expire_lapsed(
     table: Table, post: Post, limits: Limits, apart: Apart, now: datetime
 ) -> int:
     """Free the desks whose lease has ended, with the margin for clock skew; count them."""
-    before = stamp(now - limits.clock_skew)
+    before = stamped_until(now - limits.clock_skew)
     count = 0
     for item in await table.found(OWNED, index="by_time", until=before, limit=LAPSED_MAX):
         desk = DeskRecord.from_item(item).desk

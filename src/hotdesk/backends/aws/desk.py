@@ -15,6 +15,7 @@ from hotdesk.backends.aws.values import (
     serial,
     stamp,
     stamp_or_none,
+    stamped,
 )
 from hotdesk.backends.aws.workflow import Verdict
 from hotdesk.desks import Claim, Delivery, Desk, DeskStatus, Entry, InterruptPolicy
@@ -290,15 +291,15 @@ class DeskRecord:
     def waits_for(self) -> tuple[str, str]:
         """What it waits for, and its place among those that wait for the same."""
         if self.owner and self.lease_until is not None:
-            return OWNED, stamp(self.lease_until)
+            return OWNED, stamped(self.lease_until, self.desk.key)
         if self.free_since is not None:
             is_open = not (self.is_paused or self.is_pinned)
-            return FREE if is_open else KEPT, f"{stamp(self.free_since)} {serial(self.free_order)}"
+            return FREE if is_open else KEPT, stamped(self.free_since, serial(self.free_order))
         if self.leftover is not None:
             return LEFT, self.desk.key
         if self.is_cold or self.idle_since is None:
             return COLD, self.desk.key
-        return IDLE, stamp(self.idle_since)
+        return IDLE, stamped(self.idle_since, self.desk.key)
 
 
 OWNED = "desk owned"

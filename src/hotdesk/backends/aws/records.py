@@ -1,44 +1,35 @@
 """What people look at, and what is kept beside the desks, in the same table."""
 
-import heapq
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
 
-from hotdesk.backends.aws import submitting, waking
+from hotdesk.backends.aws import listing, submitting, waking
 from hotdesk.backends.aws.blobs import Kept
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
-from hotdesk.backends.aws.desk import COLD, FREE, IDLE, KEPT, LEFT, OWNED, DeskRecord, key_of
+from hotdesk.backends.aws.desk import DeskRecord, key_of
 from hotdesk.backends.aws.handing import owed_jobs
 from hotdesk.backends.aws.history import History
 from hotdesk.backends.aws.rows import (
     DUE,
     StoredJob,
     interrupted_of,
-    is_job,
     job_key,
     stored_event,
-    stored_job,
     worker_status,
 )
 from hotdesk.backends.aws.table import Key, Table
 from hotdesk.backends.aws.values import Item, instant_of, serial, stamp
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
-from hotdesk.errors import NotFound, Rejected, Unavailable
+from hotdesk.errors import NotFound, Unavailable
 from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
-from hotdesk.ports import Answer, Clock, LogChunk, ThreadView
+from hotdesk.ports import Answer, Clock, LogChunk, Page, ThreadView
 
-# More digits than any cursor has.
-CURSOR_DIGITS_MAX = 18
 LOOK_SECONDS = 1
-# Jobs of a desk that are looked through for some of them: at 200 bytes, two pages of an index.
-DESK_JOBS_MAX = 10_000
-# The same without a desk: of each state.
-ANYWHERE_JOBS_MAX = 1_000
 RECORD_MAX = 50
 LOG_TRIES_MAX = 10
 
@@ -65,33 +56,12 @@ class AwsRecords:
         thread: str | None = None,
         state: JobState | None = None,
         limit: int = 100,
-    ) -> list[Job]:
+        before: str = "",
+    ) -> Page[Job]:
         """Jobs, newest first."""
-        if desk is None:
-            rows = await self._newest_anywhere([state] if state else [*JobState], limit)
-            return await self._jobs([_key_of(row) for row in rows])
-        if state in (JobState.QUEUED, JobState.RUNNING):
-            record = await self._record(desk)
-            pending = [*record.pending] if record else []
-            stored = await self._stored([job_key(each) for each in pending])
-            stored.sort(key=lambda each: each.listed, reverse=True)
-            newest = [each.job for each in stored]
-            return [job for job in newest if _is_chosen(job, thread, state)][:limit]
-        found: list[Job] = []
-        keys: list[Key] = []
-        is_filtered = thread is not None or state is not None
-        looked_at = DESK_JOBS_MAX if is_filtered else limit
-        async for row in self._newest(desk, looked_at):
-            if thread in (None, row["thread"]):
-                keys.append(_key_of(row))
-            if len(keys) == limit:
-                found += await self._jobs(keys)
-                found = [job for job in found if _is_chosen(job, thread, state)]
-                keys = []
-            if len(found) >= limit:
-                return found[:limit]
-        found += await self._jobs(keys)
-        return [job for job in found if _is_chosen(job, thread, state)][:limit]
+        return await listing.jobs(
+            self._table, desk=desk, thread=thread, state=state, limit=limit, before=before
+        )
 
     async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
         """The pending jobs of a desk in the order of their hand-over, the running one first."""
@@ -105,17 +75,11 @@ class AwsRecords:
         record = await self._record(job.desk)
         return sum(each.place < job.place for each in record.pending.values()) if record else 0
 
-    async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
+    async def desks(
+        self, *, waiting: bool = False, limit: int = 100, before: str = ""
+    ) -> Page[DeskStatus]:
         """Desks that have an owner or pending jobs, then the others; or only the waiting ones."""
-        found: list[DeskStatus] = []
-        for kind in (FREE, KEPT) if waiting else (OWNED, FREE, KEPT, LEFT, IDLE, COLD):
-            if len(found) < limit:
-                # Those that have worked lately are shown first.
-                items = await self._table.found(
-                    kind, index="by_time", limit=limit - len(found), is_backward=kind is IDLE
-                )
-                found += [DeskRecord.from_item(item).status() for item in items]
-        return found
+        return await listing.desks(self._table, waiting=waiting, limit=limit, before=before)
 
     async def desk(self, desk: Desk) -> DeskStatus:
         """One desk."""
@@ -141,32 +105,14 @@ class AwsRecords:
         ]
         return sorted(statuses, key=lambda each: (each.started_at, each.id))
 
-    async def threads(self, *, desk: Desk | None = None, limit: int = 100) -> list[ThreadView]:
+    async def threads(
+        self, *, desk: Desk | None = None, limit: int = 100, before: str = ""
+    ) -> Page[ThreadView]:
         """Conversations, the latest first, among the newest jobs.
 
         Those are 10,000 of *desk*, or 1,000 of every state.
         """
-        if desk is not None:
-            rows = [row async for row in self._newest(desk, DESK_JOBS_MAX)]
-        else:
-            rows = await self._newest_anywhere([*JobState], ANYWHERE_JOBS_MAX)
-        talks: dict[tuple[str, str], list[Item]] = {}
-        for row in rows:
-            talks.setdefault((str(row["desk"]), str(row["thread"])), []).append(row)
-        latest = [*talks.values()][:limit]
-        stored = await self._stored([_key_of(talk[0]) for talk in latest])
-        last = {job_key(each.job.id): each.job for each in stored}
-        return [
-            ThreadView(
-                desk=job.desk,
-                thread=job.thread,
-                jobs=len(talk),
-                last_job=job.id,
-                last_at=job.submitted_at,
-            )
-            for talk in latest
-            if (job := last.get(_key_of(talk[0]))) is not None
-        ]
+        return await listing.threads(self._table, desk=desk, limit=limit, before=before)
 
     async def interrupted(self, desk: Desk, thread: str) -> list[Interrupted]:
         """What the next job of the thread will be handed, oldest first."""
@@ -233,7 +179,7 @@ class AwsRecords:
         self, *, after: str = "", job_id: str | None = None, limit: int = 1000
     ) -> list[StoredEvent]:
         """Events behind the cursor *after*, oldest first; those of one job on demand."""
-        cursor = _cursor(after)
+        cursor = listing.number_of(after) if after else 0
         if job_id is None:
             return await self._history.after(cursor, limit=limit)
         if not job_id:
@@ -351,51 +297,12 @@ class AwsRecords:
         item = await self._table.get(key_of(desk))
         return None if item is None else DeskRecord.from_item(item)
 
-    async def _newest_anywhere(self, states: Sequence[JobState], limit: int) -> list[Item]:
-        """What the index says of the newest jobs in *states*."""
-        rows: dict[Key, Item] = {}
-        for state in states:
-            partition = f"job {state.value}"
-            found = self._table.query(partition, index="by_state", limit=limit, is_backward=True)
-            rows |= {_key_of(row): row async for row in found}
-        return heapq.nlargest(limit, rows.values(), key=lambda row: str(row["listed"]))
-
-    def _newest(self, desk: Desk, limit: int) -> AsyncIterator[Item]:
-        """What the index says of the newest jobs of a desk."""
-        group = f"jobs of {desk.key}"
-        return self._table.query(group, index="by_group", limit=limit, is_backward=True)
-
     async def _jobs(self, keys: Sequence[Key]) -> list[Job]:
         return [each.job for each in await self._stored(keys)]
 
     async def _stored(self, keys: Sequence[Key]) -> list[StoredJob]:
-        """Those of the jobs that are there, in the order of *keys*."""
-        items = await self._table.get_all(keys)
-        found = []
-        for key in keys:
-            # What is being removed counts as gone.
-            with suppress(Refused):
-                if key in items and is_job(items[key]):
-                    found.append(stored_job(await self._table.whole(items[key], {})))
-        return found
-
-
-def _key_of(row: Item) -> Key:
-    return str(row["pk"]), str(row["sk"])
-
-
-def _is_chosen(job: Job, thread: str | None, state: JobState | None) -> bool:
-    return thread in (None, job.thread) and state in (None, job.state)
+        return await listing.stored(self._table, keys)
 
 
 def _answer_key(answer: Answer) -> tuple[str, str]:
     return f"job {answer.job.id}", f"answer {answer.number:06d}"
-
-
-def _cursor(after: str) -> int:
-    # A cursor is opaque outside; here it is the number of an event, as a decimal.
-    if not after:
-        return 0
-    if not (after.isascii() and after.isdigit() and len(after) <= CURSOR_DIGITS_MAX):
-        raise Rejected(f"cursor {after[:40]!r} is not one of ours; start without a cursor")
-    return int(after)

@@ -24,7 +24,7 @@ from hotdesk.backends.aws.rows import (
     removed_queue_key,
 )
 from hotdesk.backends.aws.table import Table
-from hotdesk.backends.aws.values import stamp
+from hotdesk.backends.aws.values import stamp, stamped_until
 from hotdesk.desks import Desk, JobState
 from hotdesk.events import RetentionApplied
 from hotdesk.lifecycle import Limits
@@ -114,7 +114,7 @@ async def finish_removals(table: Table, post: Post, now: datetime) -> None:
 
 async def cool_down(table: Table, now: datetime) -> None:
     """Forget the queues of desks that were idle for a week; a later sweep removes them."""
-    before = stamp(now - IDLE_MAX)
+    before = stamped_until(now - IDLE_MAX)
     for item in await table.found(IDLE, index="by_time", until=before, limit=BATCH):
         desk = DeskRecord.from_item(item).desk
         await change(table, now, partial(_cool_down, key=desk, before=before))

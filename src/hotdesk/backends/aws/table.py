@@ -155,20 +155,21 @@ class Table:
         *,
         index: str | None = None,
         after: str = "",
+        before: str = "",
         until: str = "",
         limit: int | None = None,
         is_backward: bool = False,
     ) -> AsyncIterator[Item]:
         """The items of a partition in the order of their second key.
 
-        Behind *after*, or up to and with *until*. Those of an index hold only their
-        keys, and may be a moment old: look at the items before you act on them.
+        Above *after*, or below *before*, or up to and with *until*. Those of an index
+        hold only their keys, and may be a moment old: look at the items before you act on them.
         """
         first, second = INDEXES[index] if index else ("pk", "sk")
         names = {"#p": first}
         values: dict[str, Value] = {":p": partition}
         condition = "#p = :p"
-        for bound, operator in ((after, ">"), (until, "<=")):
+        for bound, operator in ((after, ">"), (before, "<"), (until, "<=")):
             if bound:
                 names["#s"] = second
                 values[":s"] = bound

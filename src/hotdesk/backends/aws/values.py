@@ -60,6 +60,16 @@ def stamp(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def stamped(instant: datetime, name: str) -> str:
+    """An instant with a name, so that two of one instant have an order."""
+    return f"{stamp(instant)} {name}"
+
+
+def stamped_until(instant: datetime) -> str:
+    """At or behind what is ``stamped`` with *instant* or an earlier one, and nothing else."""
+    return f"{stamp(instant)}~"
+
+
 def instant_of(text: str) -> datetime:
     """The inverse of ``stamp``; also of what a workflow writes, which has milliseconds."""
     return datetime.fromisoformat(text)

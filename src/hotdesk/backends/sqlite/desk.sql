@@ -152,15 +152,9 @@ UPDATE desk SET pinned = 0 WHERE pinned = 1;
 INSERT INTO desk (key, pinned) VALUES (:key, 1)
 ON CONFLICT (key) DO UPDATE SET pinned = 1;
 
--- name: busy_desks
--- Those with an owner, then those with pending jobs; idle ones are left out. None is both.
-SELECT * FROM desk WHERE owner IS NOT NULL
-UNION ALL
-SELECT * FROM (
-    SELECT * FROM desk INDEXED BY desk_waiting WHERE free_since IS NOT NULL
-    ORDER BY paused, pinned, free_since LIMIT :limit
-)
-LIMIT :limit;
+-- name: owned_desks
+SELECT * FROM desk INDEXED BY desk_owned WHERE owner IS NOT NULL AND id > :after
+ORDER BY id LIMIT :limit;
 
 -- name: waiting_desks
 -- Those that any worker may claim come first.
@@ -168,8 +162,21 @@ SELECT * FROM desk INDEXED BY desk_waiting WHERE free_since IS NOT NULL
 ORDER BY paused, pinned, free_since
 LIMIT :limit;
 
--- name: latest_desks
-SELECT * FROM desk ORDER BY id DESC LIMIT :limit;
+-- name: waiting_desks_behind
+SELECT * FROM desk INDEXED BY desk_waiting
+WHERE free_since IS NOT NULL
+    AND (paused, pinned, free_since, id) > (:paused, :pinned, :free_since, :desk)
+ORDER BY paused, pinned, free_since, id
+LIMIT :limit;
+
+-- name: other_desks
+-- Ids are given in order and never taken back, so that the floor bounds what is read.
+SELECT * FROM desk
+WHERE id < :before AND id >= :floor AND owner IS NULL AND free_since IS NULL
+ORDER BY id DESC LIMIT :limit;
+
+-- name: behind_desks
+SELECT coalesce(max(id), 0) + 1 AS id FROM desk;
 
 -- name: some_waiting
 SELECT count(*) AS waiting FROM (

@@ -1,13 +1,22 @@
 -- name: jobs_latest
 SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk
+WHERE job.seq < :before
 ORDER BY job.seq DESC LIMIT :limit;
 
 -- name: jobs_of_desk
 SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_by_desk
 JOIN desk ON desk.id = job.desk
-WHERE job.desk = :desk
+WHERE job.desk = :desk AND job.seq < :before AND job.seq >= :floor
     AND (:thread IS NULL OR job.thread = :thread) AND (:state IS NULL OR job.state = :state)
 ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: floor
+-- The last job that is looked at for one page; none if all may be.
+SELECT seq FROM job WHERE seq < :before ORDER BY seq DESC LIMIT 1 OFFSET :looked;
+
+-- name: floor_of_desk
+SELECT seq FROM job INDEXED BY job_by_desk
+WHERE desk = :desk AND seq < :before ORDER BY seq DESC LIMIT 1 OFFSET :looked;
 
 -- name: ahead_of
 SELECT count(*) AS ahead FROM job INDEXED BY job_pending
@@ -23,27 +32,28 @@ WHERE desk.key = :key AND job.thread = :thread AND job.interrupted IS NOT NULL
     AND job.state IN ('preempted', 'queued')
 ORDER BY job."order";
 
--- name: jobs_to_mend
-SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_to_mend
+-- name: jobs_not_succeeded
+SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_not_succeeded
 JOIN desk ON desk.id = job.desk
-WHERE job.state = :state AND job.state IN ('failed', 'dead')
+WHERE job.state = :state AND job.state IN ('failed', 'dead', 'cancelled', 'preempted')
+    AND job.seq < :before
+ORDER BY job.seq DESC LIMIT :limit;
+
+-- name: jobs_succeeded
+SELECT job.*, desk.key AS desk_key FROM job NOT INDEXED JOIN desk ON desk.id = job.desk
+WHERE job.state = 'succeeded' AND job.seq < :before AND job.seq >= :floor
 ORDER BY job.seq DESC LIMIT :limit;
 
 -- name: jobs_queued
 SELECT job.*, desk.key AS desk_key FROM job INDEXED BY job_unended
 JOIN desk ON desk.id = job.desk
-WHERE job.ended_at IS NULL AND job.state = 'queued'
+WHERE job.ended_at IS NULL AND job.state = 'queued' AND job.seq < :before
 ORDER BY job.seq DESC LIMIT :limit;
 
 -- name: jobs_running
 SELECT job.*, desk.key AS desk_key FROM desk INDEXED BY desk_owned
 JOIN job ON job.id = desk.active_job
-WHERE desk.owner IS NOT NULL
-ORDER BY job.seq DESC LIMIT :limit;
-
--- name: jobs_in_state
-SELECT job.*, desk.key AS desk_key FROM job JOIN desk ON desk.id = job.desk
-WHERE job.state = :state
+WHERE desk.owner IS NOT NULL AND job.seq < :before
 ORDER BY job.seq DESC LIMIT :limit;
 
 -- name: jobs_pending
@@ -56,8 +66,15 @@ ORDER BY job.place LIMIT :limit;
 -- NOT INDEXED leaves the primary key: an index would group more easily, but over every job.
 SELECT desk.key AS desk_key, job.thread, count(*) AS jobs, max(job.seq) AS last_seq
 FROM job NOT INDEXED JOIN desk ON desk.id = job.desk
-WHERE job.seq > (SELECT max(seq) FROM job) - 10000 AND (:desk IS NULL OR job.desk = :desk)
-GROUP BY job.desk, job.thread
+WHERE job.seq > (SELECT max(seq) FROM job) - :looked
+GROUP BY job.desk, job.thread HAVING last_seq < :before
+ORDER BY last_seq DESC LIMIT :limit;
+
+-- name: threads_of_desk
+SELECT desk.key AS desk_key, job.thread, count(*) AS jobs, max(job.seq) AS last_seq
+FROM job INDEXED BY job_by_desk JOIN desk ON desk.id = job.desk
+WHERE job.desk = :desk AND job.seq >= :floor
+GROUP BY job.thread HAVING last_seq < :before
 ORDER BY last_seq DESC LIMIT :limit;
 
 -- name: job_by_seq

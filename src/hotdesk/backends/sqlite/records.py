@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from hotdesk.backends.sqlite import claiming
+from hotdesk.backends.sqlite import claiming, listing
 from hotdesk.backends.sqlite.bell import Bell
 from hotdesk.backends.sqlite.file import DatabaseFile, Row, Transaction, from_us, to_us
+from hotdesk.backends.sqlite.listing import number_of
 from hotdesk.backends.sqlite.rows import (
     desk_status_of,
     event_of,
@@ -17,14 +18,11 @@ from hotdesk.backends.sqlite.rows import (
     worker_status_of,
 )
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
-from hotdesk.errors import NotFound, Rejected, Unavailable
+from hotdesk.errors import NotFound, Unavailable
 from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
-from hotdesk.ports import Answer, LogChunk, ThreadView
+from hotdesk.ports import Answer, LogChunk, Page, ThreadView
 
 T = TypeVar("T")
-
-# More digits than any cursor has, and still an INTEGER to SQLite.
-CURSOR_DIGITS_MAX = 18
 
 
 class SqliteRecords:
@@ -49,24 +47,15 @@ class SqliteRecords:
         thread: str | None = None,
         state: JobState | None = None,
         limit: int = 100,
-    ) -> list[Job]:
+        before: str = "",
+    ) -> Page[Job]:
         """Jobs, newest first."""
-
-        def work(tx: Transaction) -> list[Row]:
-            if desk is None:
-                return _jobs_anywhere(tx, state, limit)
-            row = tx.one("desk_by_key", key=desk.key)
-            if row is None:
-                return []
-            return tx.all(
-                "jobs_of_desk",
-                desk=row["id"],
-                thread=thread,
-                state=state.value if state else None,
-                limit=limit,
+        start = number_of(before) if before else None
+        return self._file.read(
+            lambda tx: listing.jobs(
+                tx, desk=desk, thread=thread, state=state, limit=limit, before=start
             )
-
-        return [job_of(row) for row in self._file.read(work)]
+        )
 
     async def queue(self, desk: Desk, *, limit: int = 100) -> list[Job]:
         """The pending jobs of a desk in the order of their hand-over, the running one first."""
@@ -82,18 +71,13 @@ class SqliteRecords:
         row = self._file.read(lambda tx: tx.row("ahead_of", key=job.desk.key, place=job.place))
         return int(row["ahead"])
 
-    async def desks(self, *, waiting: bool = False, limit: int = 100) -> list[DeskStatus]:
+    async def desks(
+        self, *, waiting: bool = False, limit: int = 100, before: str = ""
+    ) -> Page[DeskStatus]:
         """Desks that have an owner or pending jobs, then the others; or only the waiting ones."""
-
-        def work(tx: Transaction) -> list[Row]:
-            if waiting:
-                return tx.all("waiting_desks", limit=limit)
-            busy = tx.all("busy_desks", limit=limit)
-            seen = {row["id"] for row in busy}
-            others = [row for row in tx.all("latest_desks", limit=limit) if row["id"] not in seen]
-            return [*busy, *others][:limit]
-
-        return [desk_status_of(row) for row in self._file.read(work)]
+        return self._file.read(
+            lambda tx: listing.desks(tx, waiting=waiting, limit=limit, before=before)
+        )
 
     async def desk(self, desk: Desk) -> DeskStatus:
         """One desk."""
@@ -106,31 +90,12 @@ class SqliteRecords:
         """The registered workers, in the order in which they started."""
         return [worker_status_of(row) for row in self._file.read(lambda tx: tx.all("workers"))]
 
-    async def threads(self, *, desk: Desk | None = None, limit: int = 100) -> list[ThreadView]:
-        """Conversations, the latest first, among the newest 10,000 jobs."""
-
-        def work(tx: Transaction) -> list[ThreadView]:
-            desk_id = None
-            if desk is not None:
-                row = tx.one("desk_by_key", key=desk.key)
-                if row is None:
-                    return []
-                desk_id = row["id"]
-            views = []
-            for row in tx.all("threads_latest", desk=desk_id, limit=limit):
-                last = tx.row("job_by_seq", seq=row["last_seq"])
-                views.append(
-                    ThreadView(
-                        desk=Desk.from_key(row["desk_key"]),
-                        thread=row["thread"],
-                        jobs=row["jobs"],
-                        last_job=last["id"],
-                        last_at=from_us(last["submitted_at"]),
-                    )
-                )
-            return views
-
-        return self._file.read(work)
+    async def threads(
+        self, *, desk: Desk | None = None, limit: int = 100, before: str = ""
+    ) -> Page[ThreadView]:
+        """Conversations, the latest first, among the newest 10,000 jobs, or those of *desk*."""
+        start = number_of(before) if before else None
+        return self._file.read(lambda tx: listing.threads(tx, desk=desk, limit=limit, before=start))
 
     async def interrupted(self, desk: Desk, thread: str) -> list[Interrupted]:
         """What the next job of the thread will be handed, oldest first."""
@@ -172,7 +137,7 @@ class SqliteRecords:
         self, *, after: str = "", job_id: str | None = None, limit: int = 1000
     ) -> list[StoredEvent]:
         """Events behind the cursor *after*, oldest first; those of one job on demand."""
-        cursor = _cursor(after)
+        cursor = number_of(after) if after else 0
         if job_id is None:
             rows = self._file.read(lambda tx: tx.all("events_after", after=cursor, limit=limit))
         else:
@@ -304,22 +269,3 @@ class SqliteRecords:
         """Free what a dead worker held."""
         await self._write(lambda tx: claiming.bury(tx, worker_id), now)
         self._bell.forget(worker_id)
-
-
-def _jobs_anywhere(tx: Transaction, state: JobState | None, limit: int) -> list[Row]:
-    if state is None:
-        return tx.all("jobs_latest", limit=limit)
-    if state in (JobState.QUEUED, JobState.RUNNING):
-        return tx.all(f"jobs_{state}", limit=limit)
-    if state in (JobState.FAILED, JobState.DEAD):
-        return tx.all("jobs_to_mend", state=state.value, limit=limit)
-    return tx.all("jobs_in_state", state=state.value, limit=limit)
-
-
-def _cursor(after: str) -> int:
-    # A cursor is opaque outside; here it is the number of an event, as a decimal.
-    if not after:
-        return 0
-    if not (after.isascii() and after.isdigit() and len(after) <= CURSOR_DIGITS_MAX):
-        raise Rejected(f"cursor {after[:40]!r} is not one of ours; start without a cursor")
-    return int(after)

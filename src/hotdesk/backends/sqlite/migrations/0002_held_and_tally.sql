@@ -22,5 +22,10 @@ CREATE TABLE tally (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX tally_by_age ON tally (step);
 
+-- Of every outcome that is no success: the rare ones are found among a million others.
+DROP INDEX job_to_mend;
+CREATE INDEX job_not_succeeded ON job (state, seq)
+WHERE state IN ('failed', 'dead', 'cancelled', 'preempted');
+
 -- A program that knows only schema 1 cannot read results with notes and costs.
 UPDATE meta SET value = '2' WHERE key = 'compatible_with';
