@@ -21,7 +21,7 @@ BLOCKS = [
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_the_settings_on_the_page_make_agents(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANTHROPIC_API_KEY", "DEPLOY_TOKEN"):
-        monkeypatch.setenv(name, "made up")
+        monkeypatch.setenv(name, "made-up")
 
     agents = agents_of(Config.model_validate(tomllib.loads(block)))
 

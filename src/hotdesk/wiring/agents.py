@@ -223,7 +223,8 @@ def _model(name: str, dialect: Dialect, settings: AgentSettings) -> ModelAccess:
     try:
         return ModelAccess(url=url, key=settings.key)
     except Rejected as error:
-        raise ConfigError(key, str(error)) from error
+        # It says itself whether it means the address or the key.
+        raise ConfigError(f"projects.{name}", str(error)) from error
 
 
 def _is_secret(project: ProjectConfig, variable: str) -> bool:
