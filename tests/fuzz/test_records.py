@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fuzz.letters import JOB
 from hotdesk import events
-from hotdesk.backends.sqlite.records import _cursor
+from hotdesk.backends.sqlite.listing import number_of
 from hotdesk.backends.sqlite.rows import origin_of, origin_text, result_of, result_text
 from hotdesk.cli.records import event_json, event_line, job_json
 from hotdesk.desks import Claim, Delivery, Interrupted, Json, Origin, Result
@@ -77,7 +77,7 @@ def test_no_event_has_a_field_that_hides_what_every_event_says() -> None:
 @given(st.text() | st.from_regex(r"[0-9]{1,25}", fullmatch=True) | st.integers().map(str))
 def test_a_cursor_is_a_place_in_the_stream_or_refused(after: str) -> None:
     try:
-        place = _cursor(after)
+        place = number_of(after)
     except Rejected:
         return
 
@@ -122,4 +122,4 @@ def test_partial_work_of_any_text_gives_a_job_file_in_utf_8(text: str, half: str
 @pytest.mark.parametrize("digits", ["٣", "²", "1_0", " 1", "+1", "-1", "9" * 30])
 def test_a_number_of_another_kind_is_no_cursor(digits: str) -> None:
     with pytest.raises(Rejected):
-        _cursor(digits)
+        number_of(digits)
