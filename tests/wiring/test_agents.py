@@ -1,7 +1,5 @@
-"""What projects become: origins, walls, and a user number for each worker."""
+"""What projects become: origins and walls."""
 
-from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import get_args
@@ -12,11 +10,11 @@ from hotdesk.agents.dialect import AgentSettings
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config, ProjectConfig
-from hotdesk.confinement import UID_DEFAULT, Network, find_confinement
+from hotdesk.confinement import Network
 from hotdesk.errors import ConfigError
 from hotdesk.runners.model_proxy import ModelAccess
 from hotdesk.runners.step import StepPlan
-from hotdesk.wiring.agents import agents_of, open_agents, origin_of, own_uid
+from hotdesk.wiring.agents import agents_of, open_agents, origin_of
 from hotdesk.wiring.worker import check_runner
 
 CHOSEN = {"confinement": {"mode": "groups"}}
@@ -62,21 +60,6 @@ def test_a_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, repo: 
         origin_of(project(repo=repo, token="env:TOKEN").projects["a"])
 
     assert "hunter2" not in str(caught.value)
-
-
-def test_two_workers_of_root_never_share_a_user_number(here: Path) -> None:
-    confinement = replace(find_confinement().best, uid=UID_DEFAULT)
-    config = project(repo="a.git")
-    (here / "hotdesk-data").mkdir()
-
-    with ExitStack() as first, ExitStack() as second:
-        one = first.enter_context(own_uid(config, confinement))
-        two = second.enter_context(own_uid(config, confinement))
-        first.close()
-        with own_uid(config, confinement) as again:
-            numbers = (one.uid, two.uid, again.uid)
-
-    assert numbers == (UID_DEFAULT, UID_DEFAULT + 1, UID_DEFAULT)
 
 
 @pytest.mark.anyio

@@ -25,6 +25,7 @@ from hotdesk.errors import ConfigError
 from hotdesk.runners.process import PROGRAM_PATH, Program, ProgramEnd, run_program
 from hotdesk.wiring.agents import confinement_of, hidden_files
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
+from hotdesk.wiring.uids import own_uid
 
 VERSION_SECONDS_MAX = 15
 CONNECT_SECONDS_MAX = 5
@@ -77,8 +78,8 @@ async def _program(
     # A program that we do not know is not run: it may take this for work.
     wanted = argv[:1] if dialect is None else (*argv, "--version")
     end = None
-    with anyio.move_on_after(VERSION_SECONDS_MAX):
-        end = await _look(wanted, path, config, confinement)
+    with anyio.move_on_after(VERSION_SECONDS_MAX), own_uid(confinement, config.data_dir) as own:
+        end = await _look(wanted, path, config, own)
     if end is not None and end.exit_code == NOT_FOUND and confinement.hides_files:
         return fail(
             f"project {name}: {program} is hidden from agents, or they may not run it",

@@ -1,9 +1,7 @@
 """The projects of a configuration become agents, workspaces and the walls around them."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -19,7 +17,6 @@ from hotdesk.clock import SystemClock
 from hotdesk.config import Config, ProjectConfig, SecretRef
 from hotdesk.config.environment import variables
 from hotdesk.confinement import (
-    UID_DEFAULT,
     Confinement,
     Findings,
     Limits,
@@ -27,17 +24,16 @@ from hotdesk.confinement import (
     Network,
     find_confinement,
 )
-from hotdesk.errors import ConfigError, Rejected, Unavailable
+from hotdesk.errors import ConfigError, Rejected
 from hotdesk.ports import Archive, Backend
 from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.command import CommandRunner
 from hotdesk.runners.model_proxy import ModelAccess
 from hotdesk.runners.step import StepPlan
 from hotdesk.wiring.extras import import_aws
-from hotdesk.wiring.lock import lock_file
+from hotdesk.wiring.uids import own_uid
 from hotdesk.workspaces import Git, Origin, Repository, Workspaces
 
-UIDS_MAX = 256
 TOKEN_USER = "x-access-token"  # noqa: S105 - the name that goes with a token; hosts take any
 # What git may know of the machine: how to reach origins and to log in there.
 GIT_VARIABLES = "SSH_AUTH_SOCK HTTPS_PROXY https_proxy NO_PROXY no_proxy".split()
@@ -88,7 +84,7 @@ def open_agents(config: Config, backend: Backend) -> Iterator[CommandRunner]:
     )
     agents = agents_of(config)
     _make_data_dir(config)
-    with own_uid(config, confinement) as own, open_archive(config) as archive:
+    with own_uid(confinement, config.data_dir) as own, open_archive(config) as archive:
         workspaces = workspaces_of(config, archive if is_stack(config.backend) else None)
         yield CommandRunner(
             agents,
@@ -253,24 +249,3 @@ def _make_data_dir(config: Config) -> None:
         config.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError("data_dir", f"{config.data_dir} cannot be made: {error}") from error
-
-
-@contextmanager
-def own_uid(config: Config, confinement: Confinement) -> Iterator[Confinement]:
-    """Give the confinement a user number that no other worker of this folder has.
-
-    It is held by a lock on a file, so it is free again when the worker ends in any way.
-    """
-    if confinement.uid is None:
-        yield confinement
-        return
-    folder = config.data_dir / "uids"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for uid in range(UID_DEFAULT, UID_DEFAULT + UIDS_MAX):
-        if (lock := lock_file(folder / str(uid))) is not None:
-            try:
-                yield replace(confinement, uid=uid)
-            finally:
-                os.close(lock)
-            return
-    raise Unavailable(f"more than {UIDS_MAX} workers run on {config.data_dir}")
