@@ -17,6 +17,7 @@ from hotdesk.desks import (
     InterruptPolicy,
     Job,
     JobState,
+    NewJob,
     WorkerStatus,
     storable,
 )
@@ -89,14 +90,34 @@ class Listing(BaseModel, Generic[T]):
         return cls(items=[*found[:limit]], has_more=len(found) > limit)
 
 
-class JobRecord(BaseModel):
-    """One instruction for a desk, as it stands. In lists its texts are cut."""
+class Instructed(BaseModel):
+    """What is known of an instruction before anything became of it. In lists texts are cut."""
 
     job: str
     desk: str
     thread: str
-    state: JobState
     instruction: Text
+    source: str
+    sender: Text
+    subject: Text
+
+
+def _instructed(job: Job | NewJob, text_max: int | None) -> dict[str, str]:
+    return {
+        "job": job.id,
+        "desk": str(job.desk),
+        "thread": job.thread,
+        "instruction": job.instruction[:text_max],
+        "source": job.origin.source,
+        "sender": job.origin.sender,
+        "subject": job.origin.subject,
+    }
+
+
+class JobRecord(Instructed):
+    """One instruction for a desk, as it stands."""
+
+    state: JobState
     interrupt: InterruptPolicy
     attempt: int
     send: int
@@ -114,20 +135,14 @@ class JobRecord(BaseModel):
     cost_usd: float | None
     partial_commit: Text
     error: Text
-    source: str
-    sender: Text
-    subject: Text
 
     @classmethod
     def of(cls, job: Job, *, text_max: int | None = None) -> Self:
         """Show *job*, with its texts cut to *text_max* characters."""
         result = job.result
         return cls(
-            job=job.id,
-            desk=str(job.desk),
-            thread=job.thread,
+            **_instructed(job, text_max),
             state=job.state,
-            instruction=job.instruction[:text_max],
             interrupt=job.interrupt,
             attempt=job.attempt,
             send=job.send,
@@ -145,9 +160,6 @@ class JobRecord(BaseModel):
             cost_usd=result.cost_usd if result else None,
             partial_commit=job.partial_commit,
             error=job.error[:text_max],
-            source=job.origin.source,
-            sender=job.origin.sender,
-            subject=job.origin.subject,
         )
 
     @classmethod
@@ -296,37 +308,24 @@ class ThreadRecord(BaseModel):
         )
 
 
-class HeldRecord(BaseModel):
+class HeldRecord(Instructed):
     """A mail that waits for approval, under the id that its job will have."""
 
-    job: str
-    desk: str
-    thread: str
     reason: Text
     held_at: datetime
-    instruction: Text
-    source: str
-    sender: Text
     recipient: Text
-    subject: Text
     attachments: int
 
     @classmethod
     def of(cls, held: Held, *, text_max: int | None = None) -> Self:
         """Show *held*, with its text cut to *text_max* characters."""
-        job = held.job
+        origin = held.job.origin
         return cls(
-            job=job.id,
-            desk=str(job.desk),
-            thread=job.thread,
+            **_instructed(held.job, text_max),
             reason=held.reason,
             held_at=held.held_at,
-            instruction=job.instruction[:text_max],
-            source=job.origin.source,
-            sender=job.origin.sender,
-            recipient=job.origin.recipient,
-            subject=job.origin.subject,
-            attachments=len(job.origin.attachments),
+            recipient=origin.recipient,
+            attachments=len(origin.attachments),
         )
 
 

@@ -11,7 +11,8 @@ from hotdesk.desks import Job, JobState
 from hotdesk.errors import NotAllowed, Rejected
 from hotdesk.web.access import Caller
 from hotdesk.web.api.threads import OfDesk
-from hotdesk.web.records import TEXT_MAX, Given, JobId, JobRecord, Listing
+from hotdesk.web.paging import place_in, shown_page
+from hotdesk.web.records import Given, JobId, JobRecord, PageRecord
 from hotdesk.web.site import PLAIN, By, Here, Site
 
 AT_ONCE_MAX = 200
@@ -40,10 +41,16 @@ class Outcome(BaseModel):
 
 
 @router.get("")
-async def dead(which: Annotated[OfDesk, Query()], here: Here) -> Listing[JobRecord]:
+async def dead(which: Annotated[OfDesk, Query()], here: Here) -> PageRecord[JobRecord]:
     """List the jobs whose attempts are used up, newest first."""
-    found = await here.client.jobs(which.desk, state=JobState.DEAD, limit=which.limit + 1)
-    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+    asked = ("dead", which.desk)
+    found = await here.client.jobs(
+        which.desk,
+        state=JobState.DEAD,
+        limit=which.limit,
+        before=place_in(which.cursor, asked),
+    )
+    return shown_page(found, asked, JobRecord.brief)
 
 
 @router.post("/retry", dependencies=PLAIN)

@@ -7,18 +7,27 @@ from pydantic import Field
 
 from hotdesk.desks import Desk
 from hotdesk.web.access import Caller
-from hotdesk.web.pages import LIMIT, LIMIT_MAX
-from hotdesk.web.records import TEXT_MAX, Asked, DeskRecord, JobRecord, Listing, Name
+from hotdesk.web.paging import place_in, shown_page
+from hotdesk.web.records import (
+    LIMIT,
+    LIMIT_MAX,
+    Asked,
+    DeskRecord,
+    JobRecord,
+    Listing,
+    Name,
+    PageRecord,
+    Turned,
+)
 from hotdesk.web.site import PLAIN, By, Here, Site
 
 router = APIRouter(prefix="/desks", tags=["desks"])
 
 
-class WhichDesks(Asked):
+class WhichDesks(Turned):
     """Which desks to list."""
 
     waiting: bool = False
-    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
 
 
 class HowMany(Asked):
@@ -28,10 +37,13 @@ class HowMany(Asked):
 
 
 @router.get("")
-async def desks(which: Annotated[WhichDesks, Query()], here: Here) -> Listing[DeskRecord]:
+async def desks(which: Annotated[WhichDesks, Query()], here: Here) -> PageRecord[DeskRecord]:
     """List desks: those with an owner or jobs first, or only the waiting ones."""
-    found = await here.client.desks(waiting=which.waiting, limit=which.limit + 1)
-    return Listing.of([DeskRecord.of(each) for each in found], which.limit)
+    asked = ("desks", which.waiting)
+    found = await here.client.desks(
+        waiting=which.waiting, limit=which.limit, before=place_in(which.cursor, asked)
+    )
+    return shown_page(found, asked, DeskRecord.of)
 
 
 @router.get("/{project}/{user}", dependencies=PLAIN)
@@ -46,7 +58,7 @@ async def queue(
 ) -> Listing[JobRecord]:
     """The pending jobs in the order of their hand-over, the running one first."""
     found = await here.client.queue(str(Desk(project, user)), limit=which.limit + 1)
-    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+    return Listing.of([JobRecord.brief(each) for each in found], which.limit)
 
 
 @router.post("/{project}/{user}/pause", dependencies=PLAIN)

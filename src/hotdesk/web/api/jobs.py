@@ -7,19 +7,19 @@ from pydantic import BaseModel, Field
 
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Origin
 from hotdesk.errors import NotAllowed
-from hotdesk.web.pages import LIMIT, LIMIT_MAX
+from hotdesk.web.paging import place_in, shown_page
 from hotdesk.web.records import (
-    TEXT_MAX,
     Asked,
     DeskName,
     Given,
     Instruction,
     JobId,
     JobRecord,
-    Listing,
     LogRecord,
     Name,
+    PageRecord,
     SubmittedRecord,
+    Turned,
 )
 from hotdesk.web.site import PLAIN, By, Here, Site
 from hotdesk.web.streams import DESCRIPTION, EventStream, follow_log
@@ -58,13 +58,12 @@ class Correction(Given):
     instruction: Instruction
 
 
-class WhichJobs(Asked):
+class WhichJobs(Turned):
     """Which jobs to list."""
 
     desk: DeskName | None = None
     thread: Name | None = None
     state: JobState | None = None
-    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
 
 
 class WhichChunks(Asked):
@@ -117,12 +116,17 @@ async def submit(
 
 
 @router.get("")
-async def jobs(which: Annotated[WhichJobs, Query()], here: Here) -> Listing[JobRecord]:
+async def jobs(which: Annotated[WhichJobs, Query()], here: Here) -> PageRecord[JobRecord]:
     """List jobs, newest first."""
+    asked = ("jobs", which.desk, which.thread, which.state)
     found = await here.client.jobs(
-        which.desk, thread=which.thread, state=which.state, limit=which.limit + 1
+        which.desk,
+        thread=which.thread,
+        state=which.state,
+        limit=which.limit,
+        before=place_in(which.cursor, asked),
     )
-    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+    return shown_page(found, asked, JobRecord.brief)
 
 
 @router.get("/{job_id}", dependencies=PLAIN)

@@ -8,8 +8,10 @@ from pydantic import Field
 from hotdesk.desks import Desk
 from hotdesk.errors import NotFound
 from hotdesk.web.access import Caller
-from hotdesk.web.pages import LIMIT, LIMIT_MAX
+from hotdesk.web.paging import place_in, shown_page
 from hotdesk.web.records import (
+    LIMIT,
+    LIMIT_MAX,
     TEXT_MAX,
     Asked,
     DeskName,
@@ -18,7 +20,9 @@ from hotdesk.web.records import (
     JobRecord,
     Listing,
     Name,
+    PageRecord,
     ThreadRecord,
+    Turned,
 )
 from hotdesk.web.site import PLAIN, By, Here
 
@@ -26,40 +30,46 @@ router = APIRouter(prefix="/threads", tags=["threads"])
 held = APIRouter(prefix="/held", tags=["threads"])
 
 
-class OfDesk(Asked):
+class OfDesk(Turned):
+    """Of which desk to list."""
+
+    desk: DeskName | None = None
+
+
+class WhichHeld(Asked):
     """Of which desk to list, and how many."""
 
     desk: DeskName | None = None
     limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
 
 
-class HowMany(Asked):
-    """How many to list."""
-
-    limit: int = Field(LIMIT, ge=1, le=LIMIT_MAX)
-
-
 @router.get("")
-async def threads(which: Annotated[OfDesk, Query()], here: Here) -> Listing[ThreadRecord]:
+async def threads(which: Annotated[OfDesk, Query()], here: Here) -> PageRecord[ThreadRecord]:
     """List conversations, the latest first."""
-    found = await here.client.threads(which.desk, limit=which.limit + 1)
-    return Listing.of([ThreadRecord.of(each) for each in found], which.limit)
+    asked = ("threads", which.desk)
+    found = await here.client.threads(
+        which.desk, limit=which.limit, before=place_in(which.cursor, asked)
+    )
+    return shown_page(found, asked, ThreadRecord.of)
 
 
 @router.get("/{project}/{user}/{thread}")
 async def thread(
-    project: Name, user: Name, thread: Name, which: Annotated[HowMany, Query()], here: Here
-) -> Listing[JobRecord]:
+    project: Name, user: Name, thread: Name, which: Annotated[Turned, Query()], here: Here
+) -> PageRecord[JobRecord]:
     """The jobs of one conversation, newest first."""
     desk = str(Desk(project, user))
-    found = await here.client.jobs(desk, thread=thread, limit=which.limit + 1)
-    if not found:
+    asked = ("thread", desk, thread)
+    found = await here.client.jobs(
+        desk, thread=thread, limit=which.limit, before=place_in(which.cursor, asked)
+    )
+    if not found and not found.next and which.cursor is None:
         raise NotFound("thread", f"{desk} {thread}")
-    return Listing.of([JobRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)
+    return shown_page(found, asked, JobRecord.brief)
 
 
 @held.get("")
-async def held_jobs(which: Annotated[OfDesk, Query()], here: Here) -> Listing[HeldRecord]:
+async def held_jobs(which: Annotated[WhichHeld, Query()], here: Here) -> Listing[HeldRecord]:
     """List what waits for approval, oldest first."""
     found = await here.client.held(which.desk, limit=which.limit + 1)
     return Listing.of([HeldRecord.of(each, text_max=TEXT_MAX) for each in found], which.limit)

@@ -8,15 +8,34 @@ cut off or taken to another list from one of ours.
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from hotdesk.errors import Rejected
+from hotdesk.ports import Page
+from hotdesk.web.records import PageRecord
 
-LIMIT = 50
-LIMIT_MAX = 200
-CURSOR_MAX = 400
+T = TypeVar("T")
+R = TypeVar("R")
 
 _DIGEST_BYTES = 9
+
+
+def shown_page(found: Page[T], asked: Sequence[object], shown: Callable[[T], R]) -> PageRecord[R]:
+    """Show a page of the store, with the cursor of the next one."""
+    return PageRecord(
+        items=[shown(each) for each in found],
+        next=cursor_of(found.next, *asked) if found.next else None,
+    )
+
+
+def place_in(cursor: str | None, asked: Sequence[object]) -> str:
+    """Where the store begins the page that *cursor* leads to, or the first one.
+
+    Raises:
+        Rejected: It is not one of ours, or belongs to another list.
+    """
+    return "" if cursor is None else place_of(cursor, *asked)
 
 
 def cursor_of(place: str, *asked: object) -> str:
