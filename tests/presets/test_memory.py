@@ -1,12 +1,17 @@
 """Looking for a conversation in a folder that an agent could fill with anything."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from hotdesk.agents import memory
-from hotdesk.agents.memory import find
+from hotdesk.agents.codex import Codex
+from hotdesk.agents.gemini import Gemini
+from hotdesk.agents.memory import find, lines
+
+ID = "01234567-89ab-4def-8123-456789abcdef"
 
 
 def test_of_several_files_the_largest_is_found(tmp_path: Path) -> None:
@@ -63,3 +68,111 @@ def test_only_so_many_names_are_looked_at(tmp_path: Path, monkeypatch: pytest.Mo
     assert find(tmp_path, "[a]") == (tmp_path / "a", b"x")
     monkeypatch.setattr(memory, "ENTRIES_MAX", 0)
     assert find(tmp_path, "[a]") is None
+
+
+def bytes_read() -> int:
+    """What this process has read by now, from wherever."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("rchar:")).split()[1])
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_of_10_000_files_that_fit_one_alone_is_read(tmp_path: Path, *, is_one: bool) -> None:
+    first = tmp_path / "0"
+    first.write_bytes(b"x" * 1_000_000)
+    for number in range(1, 10_000):
+        if is_one:
+            (tmp_path / f"{number}").hardlink_to(first)
+        else:
+            (tmp_path / f"{number}").touch()
+            os.truncate(tmp_path / f"{number}", 1_000_000 - number)
+    before = bytes_read()
+
+    found = find(tmp_path, "*")
+
+    assert found is not None
+    assert found[1] == b"x" * 1_000_000
+    assert bytes_read() - before < 2_000_000
+
+
+def test_of_a_file_with_holes_no_more_is_read_than_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.truncate(tmp_path / "file", 2**40)
+
+    found = find(tmp_path, "*")
+
+    assert found is not None
+    assert len(found[1]) == memory.BYTES_MAX
+
+
+def test_what_is_no_file_is_not_even_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    # A writer that waits for a reader goes on as soon as there is one.
+    with pytest.raises(OSError, match="No such device"):
+        os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+    waiting = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+    os.close(waiting)
+
+    assert find(tmp_path, "*") is None
+    with pytest.raises(BrokenPipeError):
+        os.write(writer, b"is anybody there?")
+    os.close(writer)
+
+
+def test_lines_are_those_with_one_of_the_words_and_one_that_is_too_long_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "LINE_BYTES_MAX", 5)
+
+    content = b'a\nxaz\nb\n\nc\nbyyyyy\nq\\"\n.'
+    assert [*lines(content, "a", "b", 'q"')] == [b"a\n", b"xaz\n", b"b\n", b"", b'q\\"\n']
+    assert [*lines(b"bb", "a", "b")] == [b"bb"]
+    assert [*lines(b"c\nb", "a", ".")] == []
+    assert [*lines(b"", "a")] == []
+
+
+def test_lines_that_nobody_looks_for_take_no_time() -> None:
+    content = b"\n" * memory.BYTES_MAX
+    begin = os.times().user
+
+    assert [*lines(content, "a", "b")] == []
+    assert os.times().user - begin < 2
+
+
+@pytest.mark.parametrize(("mebibytes", "is_known"), [(3, True), (5, False)])
+def test_a_prompt_in_a_line_that_is_too_long_counts_as_unknown(
+    tmp_path: Path, mebibytes: int, *, is_known: bool
+) -> None:
+    words = f"[hotdesk job j1] {'x' * mebibytes * 2**20}"
+    chats, rollouts = tmp_path / ".gemini/tmp/7/chats", tmp_path / "sessions/2026/11/22"
+    asked: dict[Path, list[dict[str, object]]] = {
+        chats / f"session-1-{ID[:8]}.jsonl": [
+            {"sessionId": ID},
+            {"type": "user", "content": [{"text": words}]},
+        ],
+        rollouts / f"rollout-1-{ID}.jsonl": [
+            {"payload": {"type": "message", "role": "user", "content": [{"text": words}]}},
+        ],
+    }
+    for path, events in asked.items():
+        path.parent.mkdir(parents=True)
+        path.write_text("\n".join(json.dumps(event) for event in events))
+
+    assert Gemini().remembers(tmp_path, ID, "[hotdesk job j1]") is is_known
+    assert Codex().remembers(tmp_path, ID, "[hotdesk job j1]") is is_known
+
+
+def test_gemini_knows_nothing_for_certain_behind_a_line_that_is_too_long(tmp_path: Path) -> None:
+    chats = tmp_path / ".gemini/tmp/7/chats"
+    chats.mkdir(parents=True)
+    events = [
+        {"sessionId": ID},
+        {"type": "user", "content": [{"text": "[j1]"}]},
+        {"$set": {"messages": [{"type": "gemini", "content": "x" * 5 * 2**20}]}},
+        {"type": "user", "content": [{"text": "[j2]"}]},
+    ]
+    (chats / f"session-1-{ID[:8]}.jsonl").write_text("\n".join(map(json.dumps, events)))
+
+    assert not Gemini().remembers(tmp_path, ID, "[j1]")
+    assert Gemini().remembers(tmp_path, ID, "[j2]")

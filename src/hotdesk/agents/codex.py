@@ -10,11 +10,10 @@ beginning of the conversation.
 import json
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Sign, Turn
-from hotdesk.agents.memory import find
+from hotdesk.agents.memory import find, lines
 from hotdesk.agents.question import question
 from hotdesk.agents.stream import Event, StreamReader, count, part, read_event, text
 from hotdesk.agents.trouble import trouble
@@ -130,16 +129,21 @@ class CodexReader(StreamReader):
 def _holds(content: bytes, mark: str) -> bool:
     """Whether a prompt that it still has in mind contains *mark*."""
     is_held = False
-    spelled = json.dumps(mark, ensure_ascii=False)[1:-1].encode(errors="replace")
-    for line in BytesIO(content):
-        if spelled in line:
-            payload = part(read_event(line) or {}, "payload")
-            is_prompt = payload.get("type") == "message" and payload.get("role") == "user"
-            is_held = is_held or is_prompt
-        elif b'"type":"compacted"' in line:
+    for line in lines(content, mark, "compacted"):
+        event = read_event(line) or {}
+        if event.get("type") == "compacted":
             # What came before it was made shorter.
             is_held = False
+        else:
+            is_held = is_held or _is_prompt(part(event, "payload"), mark)
     return is_held
+
+
+def _is_prompt(payload: Event, mark: str) -> bool:
+    match payload:
+        case {"type": "message", "role": "user", "content": list(parts)}:
+            return any(mark in text(each, "text") for each in parts if isinstance(each, dict))
+    return False
 
 
 def _last_line(output: str) -> str:

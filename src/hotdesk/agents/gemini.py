@@ -11,11 +11,10 @@ looks for those of the same folder only; it goes on under a new id.
 import json
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 from hotdesk.agents.dialect import AgentSettings, Began, Invocation, Report, Sign, Turn
-from hotdesk.agents.memory import find
+from hotdesk.agents.memory import find, lines
 from hotdesk.agents.output import label
 from hotdesk.agents.stream import Event, StreamReader, count, part, read_event, text
 from hotdesk.agents.trouble import login, status_in, trouble, used_up
@@ -185,10 +184,13 @@ def _chat(session: Path, session_id: str) -> tuple[Path, bytes] | None:
 def _holds(content: bytes, mark: str) -> bool:
     """Whether a prompt that it still has in mind contains *mark*."""
     is_held = False
-    for line in BytesIO(content):
+    for line in lines(content, mark, "$set"):
         event = read_event(line) or {}
         messages = part(event, "$set").get("messages")
-        if isinstance(messages, list):
+        if not line:
+            # It may have set all anew; what is told twice does less harm than what is not.
+            is_held = False
+        elif isinstance(messages, list):
             # All that there is from here on.
             is_held = any(_is_prompt(each, mark) for each in messages)
         else:

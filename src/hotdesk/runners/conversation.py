@@ -9,8 +9,10 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import anyio
 from anyio import to_thread
 
 from hotdesk.agents.dialect import Dialect
@@ -21,6 +23,8 @@ EARLIER_MAX = 20
 """How many jobs of a thread are looked at."""
 EARLIER_CHARACTERS_MAX = 20_000
 TEXT_CHARACTERS_MAX = 2_000
+LOOK_SECONDS_MAX = 30
+"""How long a conversation is looked into; what was not found by then is told again."""
 
 Earlier = Callable[[Job], Awaitable[Sequence[Job]]]
 """Gives other jobs of a job's thread, newest first, EARLIER_MAX at most."""
@@ -65,7 +69,11 @@ class Conversation:
         return bool(self.session_id) and await self._remembers(self.session_id, mark_of(job_id))
 
     async def _remembers(self, session_id: str, mark: str) -> bool:
-        return await to_thread.run_sync(self._dialect.remembers, self._session, session_id, mark)
+        look = partial(self._dialect.remembers, self._session, session_id, mark)
+        with anyio.move_on_after(LOOK_SECONDS_MAX):
+            # Left alone by whoever cannot wait: it only reads, and ends by itself.
+            return await to_thread.run_sync(look, abandon_on_cancel=True)
+        return False
 
 
 async def task_of(

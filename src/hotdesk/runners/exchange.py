@@ -118,7 +118,7 @@ class Exchange:
         exit_code, was_stopped = KILLED, True
         try:
             end = await run_program(
-                self._program(turn),
+                await to_thread.run_sync(self._program, turn),
                 self._confinement,
                 on_start=started,
                 on_output=ear.hear,
@@ -129,7 +129,10 @@ class Exchange:
             # Also when it was killed, because the attempt was cancelled.
             with anyio.move_on_after(FAREWELL_SECONDS_MAX, shield=True):
                 await ear.finish()
-            report = ear.cleaned(reader.report(exit_code=exit_code, was_stopped=was_stopped))
+            # In a thread, as all that may look into a conversation: that is as long as it likes.
+            look = partial(reader.report, exit_code=exit_code, was_stopped=was_stopped)
+            with anyio.CancelScope(shield=True):
+                report = ear.cleaned(await to_thread.run_sync(look))
             self.session_id = report.session_id or ear.session_id
             if is_started:
                 word = _word(report, was_stopped=was_stopped, is_late=is_late)
