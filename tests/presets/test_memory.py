@@ -105,19 +105,24 @@ def test_of_a_file_with_holes_no_more_is_read_than_is_kept(tmp_path: Path) -> No
     assert len(found[1]) == memory.BYTES_MAX
 
 
-def test_what_is_no_file_is_not_even_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    # A writer that waits for a reader goes on as soon as there is one.
-    with pytest.raises(OSError, match="No such device"):
-        os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
-    waiting = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    writer = os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
-    os.close(waiting)
+def test_what_is_no_file_hides_none(tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    # Most file systems say that a folder has a size.
+    (tmp_path / "a-folder" / "inner").mkdir(parents=True)
 
-    assert find(tmp_path, "*") is None
-    with pytest.raises(BrokenPipeError):
-        os.write(writer, b"is anybody there?")
-    os.close(writer)
+    assert find(tmp_path, "a-*") == (tmp_path / "a-file", b"")
+
+
+def test_a_file_that_has_turned_into_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR)
+    os.write(pipe, b"whatever")
+    folder = os.open(tmp_path, os.O_RDONLY)
+
+    with pytest.raises(FileNotFoundError):
+        memory._content(folder, Path("pipe"))
+    os.close(folder)
+    os.close(pipe)
 
 
 def test_lines_are_those_with_one_of_the_words_and_one_that_is_too_long_is_empty(
