@@ -1,14 +1,14 @@
 """What is understood of the output of Claude Code, however it is cut and whatever is in it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hotdesk.agents.claude_output import ClaudeReader
-from hotdesk.agents.dialect import Began, ProblemKind, Report, Said, Sign, Used
+from hotdesk.agents.dialect import Began, Problem, ProblemKind, Report, Said, Sign, Used
 from hotdesk.agents.output import LINE_BYTES_MAX, printable
 
 SESSION = "1e05275e-06d2-4848-a5b2-e0a6cdaa2717"
@@ -16,7 +16,7 @@ INIT = {
     "type": "system",
     "subtype": "init",
     "session_id": SESSION,
-    "cwd": "/work/space",
+    "cwd": "/srv/space",
     "model": "claude-opus-5-5",
 }
 DONE = {
@@ -68,7 +68,7 @@ def test_words_and_tools_become_readable_lines() -> None:
         lines(
             INIT,
             talk({"type": "text", "text": "I look at it."}),
-            use("Edit", file_path="/work/space/css/header.css"),
+            use("Edit", file_path="/srv/space/css/header.css"),
             use("Bash", command="npm run build\nrm -rf dist"),
             talk({"type": "tool_result", "is_error": True, "content": "not found"}, role="user"),
         )
@@ -76,7 +76,7 @@ def test_words_and_tools_become_readable_lines() -> None:
 
     assert signs[0] == Began(session_id=SESSION, model="claude-opus-5-5")
     assert said(signs) == (
-        "I look at it.\n[Edit css/header.css]\n[Bash: npm run build]\n[failed: not found]\n"
+        "I look at it.\n[Edit: css/header.css]\n[Bash: npm run build]\n[failed: not found]\n"
     )
     assert [sign for sign in signs if isinstance(sign, Used)] == [
         Used(tool="Edit", target="css/header.css"),
@@ -85,14 +85,14 @@ def test_words_and_tools_become_readable_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "/work/space/../other/key", "/work/spaceship/x", "../x", "/work/space"]
+    "path", ["/etc/passwd", "/srv/space/../other/key", "/srv/spaceship/x", "../x", "/srv/space"]
 )
 def test_a_file_outside_of_the_workspace_is_not_named(path: str) -> None:
     signs, _ = read(lines(INIT, use("Read", file_path=path)))
 
     assert signs[1:] == [
         Used(tool="Read"),
-        Said(text="[Read a file outside of the workspace]\n"),
+        Said(text="[Read: a file outside of the workspace]\n"),
     ]
 
 
@@ -172,13 +172,17 @@ ERROR = {**DONE, "is_error": True, "terminal_reason": "api_error"}
         ({"api_error_status": 401, "result": "Invalid API key"}, "login", "valid one"),
         ({"api_error_status": 403, "result": "no"}, "login", "a key that may use"),
         ({"api_error_status": 404, "result": "issue with the model"}, "login", "another"),
-        ({"api_error_status": 400, "result": "Credit balance is too low"}, "login", "add some"),
+        ({"api_error_status": 400, "result": "Credit balance is too low"}, "login", "add credit"),
+        ({"api_error_status": 400, "result": "API usage limits"}, "login", "raise its limit"),
+        ({"api_error_status": 400, "result": "a disabled organization"}, "login", "another key"),
         ({"result": "Not logged in · Please run /login"}, "login", "where it is: key"),
         ({"api_error_status": 429, "result": "slow down"}, "rate_limit", "by itself"),
         ({"api_error_status": 529, "result": "Overloaded"}, "rate_limit", "by itself"),
         ({"api_error_status": 500, "result": "boom"}, "api", "look at the model's API"),
         ({"result": "API Error: Connection refused"}, "api", "look at the model's API"),
-        ({"api_error_status": 400, "result": "tools.3: bad"}, "api", "look at the model's API"),
+        ({"api_error_status": 400, "result": "tools.3: bad"}, "invalid", "new conversation"),
+        ({"api_error_status": 422, "result": "bad"}, "invalid", "new conversation"),
+        ({"terminal_reason": "image_error", "result": "too large"}, "invalid", "does not take"),
         ({"api_error_status": 400, "result": "Prompt is too long · x"}, "prompt", "less at once"),
         ({"api_error_status": 413, "result": "Request too large"}, "prompt", "smaller files"),
         ({"stop_reason": "refusal", "result": "flagged"}, "refusal", "other words"),
@@ -200,6 +204,46 @@ def test_each_problem_ends_with_the_next_step(
     assert report.problem is not None
     assert report.problem.kind == kind
     assert step in report.problem.reason.partition("Next: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends"),
+    [("invalid", True), ("prompt", True), ("api", False), ("rate_limit", False), ("login", False)],
+)
+def test_what_ends_a_conversation_is_what_stands_in_it(kind: str, *, ends: bool) -> None:
+    problem = Problem(kind=ProblemKind(kind), reason="it says why")
+
+    assert problem.ends_conversation is ends
+    assert not (ends and (problem.is_retryable or problem.is_given_back))
+
+
+def test_what_the_agent_itself_says_of_money_is_no_problem_of_an_account() -> None:
+    _, report = read(lines(INIT, {**DONE, "is_error": True, "result": "the billing page"}))
+
+    assert report.problem is not None
+    assert report.problem.kind is ProblemKind.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("events", "has_ended"),
+    [
+        ((INIT,), False),
+        ((INIT, DONE), True),
+        ((INIT, {**DONE, "is_error": True}), True),
+        ((INIT, DONE, INIT), False),
+        ((INIT, DONE, talk({"type": "text", "text": "more"})), False),
+        ((INIT, DONE, talk(role="user")), False),
+        ((INIT, DONE, INIT, DONE), True),
+        ((INIT, DONE, "a last word", {"type": "system", "subtype": "notice"}), True),
+    ],
+)
+def test_it_has_ended_with_a_result_unless_it_goes_on_to_work(
+    events: Sequence[object], *, has_ended: bool
+) -> None:
+    reader = ClaudeReader(nothing)
+
+    assert [*reader.feed(lines(*events))]
+    assert reader.has_ended is has_ended
 
 
 def test_a_refusal_is_one_though_the_program_calls_it_a_success() -> None:
@@ -246,7 +290,7 @@ def test_nothing_that_a_terminal_obeys_comes_out() -> None:
         {**INIT, "model": evil},
         talk({"type": "text", "text": evil}),
         use(evil, command=evil),
-        use("Write", file_path=f"/work/space/{evil}"),
+        use("Write", file_path=f"/srv/space/{evil}"),
         {**DONE, "result": evil},
     )
 

@@ -7,7 +7,7 @@ from hotdesk.agents.dialect import Dialect, Report, Said, Sign, Turn, Used
 
 SEEN = Path(__file__).parent / "seen"
 """What the real programs printed, asked with a scripted model; see their modules for versions."""
-WORKSPACE = Path("/work/space")
+WORKSPACE = Path("/srv/space")
 TURN = Turn(prompt="[hotdesk job j1]\n\nmake it blue", workspace=WORKSPACE, session=Path("/s"))
 ID = "01a20543-a80c-7c81-92d1-1b677efd2b02"
 

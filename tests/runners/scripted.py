@@ -2,7 +2,7 @@
 
 The program keeps all that it was asked in its session, as the memory of a model would, and then
 runs the script of the test. What it writes is read line by line: ``began ID``, ``used TOOL
-FILE``, ``cost USD``, ``answer TEXT``, ``problem KIND REASON``; anything else is said.
+FILE``, ``cost USD``, ``answer TEXT``, ``problem KIND REASON``, ``ended``; anything else is said.
 """
 
 from collections.abc import Iterator
@@ -67,6 +67,8 @@ class Scripted:
 class ScriptedReader:
     """Reads its lines."""
 
+    has_ended = False
+
     def __init__(self) -> None:
         self._rest = b""
         self._session_id = ""
@@ -79,7 +81,10 @@ class ScriptedReader:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
             word, _, rest = line.decode().partition(" ")
+            self.has_ended = word == "ended"
             match word:
+                case "ended":
+                    continue
                 case "began":
                     self._session_id = rest
                     yield Began(session_id=rest, model="paper")

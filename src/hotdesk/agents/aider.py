@@ -9,6 +9,7 @@ repository, which can send key and requests elsewhere: give it ``network = "mode
 
 import re
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from hotdesk.agents.dialect import (
@@ -230,5 +231,5 @@ def _problem(name: str, words: str) -> Problem:
         case "ContentPolicyViolationError":
             return refused(words)
         case "BadRequestError":
-            return trouble("aider", words)
+            return trouble("aider", words, status=HTTPStatus.BAD_REQUEST)
     return problem(ProblemKind.API, f"the model did not answer: {words}", AGAIN)

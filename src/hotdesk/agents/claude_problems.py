@@ -9,21 +9,34 @@ from http import HTTPStatus
 
 from hotdesk.agents.dialect import Problem, ProblemKind
 from hotdesk.agents.output import label
+from hotdesk.agents.trouble import (
+    AGAIN,
+    INVALID_STATUS,
+    OVERLOADED,
+    WORDS_LENGTH_MAX,
+    account,
+    broken,
+    invalid,
+    login,
+    problem,
+    refused,
+    too_long,
+    used_up,
+)
 
-WORDS_LENGTH_MAX = 500
-OVERLOADED = 529  # Anthropic's own: the model has no room for anybody.
-
-# Also read when no attempt is left.
-_AGAIN = "it is tried a few times by itself; then an operator must look at the model's API"
-_OF_OPERATOR = {
-    HTTPStatus.UNAUTHORIZED: "an operator must put a valid one where the project's key is",
-    HTTPStatus.FORBIDDEN: "an operator must give the project a key that may use this model",
-    HTTPStatus.NOT_FOUND: "an operator must choose another as the project's model",
-}
-_WHAT = {
-    HTTPStatus.UNAUTHORIZED: "the model's API does not take the key",
-    HTTPStatus.FORBIDDEN: "the model's API does not let this key in",
-    HTTPStatus.NOT_FOUND: "there is no such model, or this key may not use it",
+_LOGIN = {
+    HTTPStatus.UNAUTHORIZED: (
+        "the model's API does not take the key",
+        "put a valid one where the project's key is",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        "the model's API does not let this key in",
+        "give the project a key that may use this model",
+    ),
+    HTTPStatus.NOT_FOUND: (
+        "there is no such model, or this key may not use it",
+        "choose another as the project's model",
+    ),
 }
 
 
@@ -32,41 +45,28 @@ def problem_of(result: Mapping[str, object], *, is_refused: bool) -> Problem:
     words = words_of(result)
     match result.get("subtype"):
         case "error_max_turns":
-            return _kept(ProblemKind.TURNS, "the turns that limits.turns allows", words)
+            return used_up("Claude Code", ProblemKind.TURNS, words)
         case "error_max_budget_usd":
-            return _kept(ProblemKind.BUDGET, "the money that limits.budget_usd allows", words)
+            return used_up("Claude Code", ProblemKind.BUDGET, words)
     if is_refused or result.get("stop_reason") == "refusal":
-        return refusal(words)
-    status = result.get("api_error_status")
-    if isinstance(status, int) and (problem := _of_status(status, words)):
-        return problem
-    if problem := _of_words(words):
-        return problem
-    if isinstance(status, int) or result.get("terminal_reason") == "api_error":
-        return _problem(ProblemKind.API, f"the model did not answer: {words}", _AGAIN)
+        return refused(words)
+    status, reason = result.get("api_error_status"), result.get("terminal_reason")
+    if isinstance(status, int) and (found := _of_status(status, words)):
+        return found
+    if found := _of_words(words):
+        return found
+    # Claude Code says so of pictures too that it does not send because they are too large.
+    if status in INVALID_STATUS or reason == "image_error":
+        return invalid(words)
+    if isinstance(status, int) or reason == "api_error":
+        return problem(ProblemKind.API, f"the model did not answer: {words}", AGAIN)
     if denied := denials(result):
-        return _problem(
+        return problem(
             ProblemKind.DENIED,
             f"Claude Code was not permitted to use {', '.join(denied)}",
             "an operator must look at its managed settings on this machine",
         )
     return broken(f"Claude Code failed: {words}")
-
-
-def refusal(words: str) -> Problem:
-    """The model does not want to."""
-    return _problem(
-        ProblemKind.REFUSAL,
-        f"the model refuses this request: {words}",
-        "ask for it in other words, or leave out what it may object to",
-    )
-
-
-def broken(what: str) -> Problem:
-    """An end that says nothing about the work."""
-    return _problem(
-        ProblemKind.BROKEN, what, "an operator finds more in the job's log and in hotdesk doctor"
-    )
 
 
 def words_of(result: Mapping[str, object]) -> str:
@@ -89,47 +89,21 @@ def denials(result: Mapping[str, object]) -> Sequence[str]:
 
 
 def _of_status(status: int, words: str) -> Problem | None:
-    match status:
-        case HTTPStatus.TOO_MANY_REQUESTS | 529:
-            return _problem(ProblemKind.RATE_LIMIT, f"the model has no room now: {words}", _AGAIN)
-        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return _too_long(words)
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN | HTTPStatus.NOT_FOUND:
-            known = HTTPStatus(status)
-            what = f"{_WHAT[known]} ({status}): {words}"
-            return _problem(ProblemKind.LOGIN, what, _OF_OPERATOR[known])
-    return None
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, OVERLOADED):
+        return problem(ProblemKind.RATE_LIMIT, f"the model has no room now: {words}", AGAIN)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_long(words)
+    if status in _LOGIN:
+        what, step = _LOGIN[HTTPStatus(status)]
+        return login(f"{what} ({status}): {words}", step)
+    return account(words.lower(), words)
 
 
 def _of_words(words: str) -> Problem | None:
     """What the API says with a 400, and Claude Code without asking it."""
     said = words.lower()
     if "prompt is too long" in said or "request too large" in said:
-        return _too_long(words)
-    if "credit balance" in said:
-        what = "the account of the project's key has no credit left"
-        return _problem(ProblemKind.LOGIN, what, "an operator must add some")
+        return too_long(words)
     if "not logged in" in said or "/login" in said:
-        what = "there is no key for the model"
-        return _problem(ProblemKind.LOGIN, what, "an operator must say where it is: key")
+        return login("there is no key for the model", "say where it is: key")
     return None
-
-
-def _too_long(words: str) -> Problem:
-    return _problem(
-        ProblemKind.PROMPT,
-        f"what it was asked is too long for the model: {words}",
-        "ask for less at once, or send smaller files",
-    )
-
-
-def _kept(kind: ProblemKind, what: str, words: str) -> Problem:
-    return _problem(
-        kind,
-        f"Claude Code used up {what}: {words}",
-        "what it has done is kept: ask it to go on, or for less at once",
-    )
-
-
-def _problem(kind: ProblemKind, what: str, step: str) -> Problem:
-    return Problem(kind=kind, reason=f"{what.rstrip('.')}. Next: {step}")

@@ -84,6 +84,7 @@ class CodexReader(StreamReader):
     """Reads one run of Codex."""
 
     def _event(self, event: Event) -> Iterator[Sign]:
+        self.has_ended = event.get("type") in ("turn.completed", "turn.failed")
         match event.get("type"):
             case "thread.started":
                 found = text(event, "thread_id")

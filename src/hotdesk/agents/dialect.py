@@ -92,6 +92,7 @@ class ProblemKind(StrEnum):
     TURNS = "turns"  # It used up its turns.
     BUDGET = "budget"  # It used up its budget.
     PROMPT = "prompt"  # What it was asked is too long for the model.
+    INVALID = "invalid"  # The API takes no request that holds what the conversation does.
     BROKEN = "broken"  # It ended without a word on how, or with an error of its own.
 
 
@@ -111,6 +112,11 @@ class Problem:
     def is_retryable(self) -> bool:
         """Whether the same may work later."""
         return self.kind in (ProblemKind.RATE_LIMIT, ProblemKind.API, ProblemKind.BROKEN)
+
+    @property
+    def ends_conversation(self) -> bool:
+        """Whether whatever is asked next in the same conversation would meet it again."""
+        return self.kind in (ProblemKind.PROMPT, ProblemKind.INVALID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +139,15 @@ class Report:
 
 class Reader(Protocol):
     """Reads the output of one run as it comes."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the program has said what came of it, and has not gone on to work since.
+
+        It may live on for some reason, but is no longer waited for. Never true of a program
+        that has no word for its end.
+        """
+        ...
 
     def feed(self, chunk: bytes) -> Iterator[Sign]:
         """Take the next piece, cut anywhere, and yield what is complete. Never raises."""

@@ -107,6 +107,7 @@ class GeminiReader(StreamReader):
 
     def _event(self, event: Event) -> Iterator[Sign]:
         kind = event.get("type")
+        self.has_ended = kind == "result"
         is_piece = kind == "message" and event.get("role") == "assistant"
         if self._is_speaking and not is_piece:
             self._is_speaking = False

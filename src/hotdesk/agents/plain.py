@@ -64,6 +64,8 @@ class Plain:
 class PlainReader:
     """Passes on what the program *name* writes, and keeps the end of it."""
 
+    has_ended = False
+
     def __init__(self, name: str) -> None:
         self._name = name
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -26,9 +26,11 @@ Event = Mapping[str, object]
 class StreamReader:
     """Reads one run in *workspace*; what an event means, a subclass says.
 
-    It sets ``_answer`` and ``_is_done`` when the program says that it has finished, and
-    ``_problem`` when it says what went wrong.
+    It sets ``_answer`` and ``_is_done`` when the program says that it has finished,
+    ``_problem`` when it says what went wrong, and ``has_ended`` when either is its last word.
     """
+
+    has_ended = False
 
     def __init__(self, name: str, workspace: Path) -> None:
         self._name = name

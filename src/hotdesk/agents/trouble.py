@@ -12,12 +12,17 @@ from hotdesk.agents.output import label
 
 WORDS_LENGTH_MAX = 500
 OVERLOADED = 529  # Anthropic's own: the model has no room for anybody.
-AGAIN = "it is tried again; otherwise ask once more later"
+# Also read when no attempt is left.
+AGAIN = "it is tried a few times by itself; then an operator must look at the model's API"
 OF_OPERATOR = "an operator must"
 
 _STATUS = re.compile(r"(?:status(?: code)?:? |\"?(?:code|statusCode)\"?: ?)([45][0-9]{2})\b")
 _TOO_LONG = re.compile(r"context (?:length|window)|prompt is too long|too many tokens|too large")
-_NO_CREDIT = re.compile(r"insufficient.quota|credit balance|billing")
+# Anthropic answers with a 400 when an account has spent what its owner allows.
+_NO_CREDIT = re.compile(r"insufficient.quota|credit balance|billing|api usage limit")
+_CLOSED = re.compile(r"organization (?:has been )?disabled|disabled organization")
+_INVALID = re.compile(r"invalid.request|invalid.argument|bad.?request")
+INVALID_STATUS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 _NO_KEY = re.compile(
     r"api.?key (?:not valid|is missing)|(?:missing|incorrect|invalid) .{0,30}api.?key"
     r"|missing environment variable|must (?:specify|be set).{0,80}api.?key|not logged in"
@@ -34,8 +39,8 @@ def trouble(agent: str, words: str, *, status: int | None = None) -> Problem:
     if status is None:
         status = status_in(words)
     words = label(words, length_max=WORDS_LENGTH_MAX) or "it does not say why"
-    if _NO_CREDIT.search(said):
-        return login(f"the account of the project's key has no credit left: {words}", "add some")
+    if found := account(said, words):
+        return found
     if "too many requests" in said or status in (HTTPStatus.TOO_MANY_REQUESTS, OVERLOADED):
         return problem(ProblemKind.RATE_LIMIT, f"the model has no room now: {words}", AGAIN)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or _TOO_LONG.search(said):
@@ -51,6 +56,8 @@ def trouble(agent: str, words: str, *, status: int | None = None) -> Problem:
         return login(what, "look at the project's model and base_url")
     if _REFUSED.search(said):
         return refused(words)
+    if status in INVALID_STATUS or (status is None and _INVALID.search(said)):
+        return invalid(words)
     if status is not None or _NETWORK.search(said):
         return problem(ProblemKind.API, f"the model did not answer: {words}", AGAIN)
     return broken(f"{agent} failed: {words}")
@@ -65,6 +72,27 @@ def status_in(words: str) -> int | None:
 def login(what: str, step: str) -> Problem:
     """Something that only an operator can mend: *step* is what."""
     return problem(ProblemKind.LOGIN, what, f"{OF_OPERATOR} {step}")
+
+
+def account(said: str, words: str) -> Problem | None:
+    """What is wrong with the account of the key, if *said*, in small letters, tells of it."""
+    if _NO_CREDIT.search(said):
+        what = f"the account of the project's key has nothing left to spend: {words}"
+        return login(what, "add credit or raise its limit")
+    if _CLOSED.search(said):
+        what = f"the account of the project's key is closed: {words}"
+        return login(what, "put another key where the project's key is")
+    return None
+
+
+def invalid(words: str) -> Problem:
+    """The API takes no request with this in it, however often it is sent."""
+    return problem(
+        ProblemKind.INVALID,
+        f"the model's API does not take what it is sent: {words}",
+        "ask again without what it does not take, the agent then begins a new conversation; "
+        "if that fails too, an operator must look at the project's model and base_url",
+    )
 
 
 def too_long(words: str) -> Problem:
@@ -85,11 +113,14 @@ def refused(words: str) -> Problem:
     )
 
 
-def used_up(agent: str) -> Problem:
-    """The agent has done as many turns as it may."""
+def used_up(agent: str, kind: ProblemKind = ProblemKind.TURNS, words: str = "") -> Problem:
+    """The agent has done as many turns, or spent as much (``BUDGET``), as it may."""
+    what = (
+        "money that limits.budget_usd" if kind is ProblemKind.BUDGET else "turns that limits.turns"
+    )
     return problem(
-        ProblemKind.TURNS,
-        f"{agent} used up the turns that limits.turns allows",
+        kind,
+        f"{agent} used up the {what} allows{words and f': {words}'}",
         "what it has done is kept: ask it to go on, or for less at once",
     )
 

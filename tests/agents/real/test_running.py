@@ -35,7 +35,9 @@ async def test_it_edits_real_files_as_the_user_of_the_agents(api: ModelApi, room
     assert ran.report.text == "It is blue now."
     assert ran.report.problem is None
     assert ran.used == [("Write", "css/header.css"), ("Edit", "css/header.css"), ("Bash", "")]
-    assert "[Edit css/header.css]\n[Bash: id -u > uid.txt; cat /etc/shadow > stolen.txt]" in ran.log
+    assert (
+        "[Edit: css/header.css]\n[Bash: id -u > uid.txt; cat /etc/shadow > stolen.txt]" in ran.log
+    )
     assert (ran.report.tokens_in, ran.report.tokens_out) == (400, 80)
     assert ran.report.cost_usd
     assert (room.workspace / "stolen.txt").read_text() == ""
