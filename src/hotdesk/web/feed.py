@@ -145,7 +145,8 @@ class Feed:
     async def written(self, writes: int, *, wait: float) -> bool:
         """Return when more than *writes* were seen, or at the end; ``True`` as for ``moved``.
 
-        A write is anything that changed the store, whether or not an event tells of it.
+        A write is anything that changed the store, whether or not an event tells of it; but
+        DynamoDB tells of events only.
         """
         return self.writes == writes and await self._late(self._written, wait)
 

@@ -24,6 +24,8 @@ from hotdesk.web.records import EventRecord, LogRecord
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE_SECONDS = 15.0
+# Not every store tells of output that is written: then it is looked for.
+LOOK_SECONDS = 2.0
 RETRY_SECONDS = 5
 CHUNKS_AT_ONCE = 10
 # Then a reader comes again, with a token that is still taken.
@@ -119,7 +121,8 @@ async def follow_log(
 ) -> AsyncGenerator[bytes, None]:
     """The output of a job behind chunk number *after*, until it has ended."""
     yield BEGIN
-    ends = anyio.current_time() + SECONDS_MAX
+    told = anyio.current_time()
+    ends = told + SECONDS_MAX
     while not feed.is_closed and anyio.current_time() < ends:
         writes = feed.writes
         try:
@@ -129,14 +132,16 @@ async def follow_log(
         except (NotFound, Unavailable):
             return
         for chunk in found:
-            after = chunk.number
+            after, told = chunk.number, anyio.current_time()
             yield encode(LogRecord.of(chunk).model_dump_json(), id=str(after), event="log")
         await checkpoint()
         if len(found) < CHUNKS_AT_ONCE:
             if job.state.is_ended:
                 yield encode(json.dumps({"job": job.id, "state": job.state}), event="end")
                 return
-            if await feed.written(writes, wait=KEEP_ALIVE_SECONDS):
+            is_late = await feed.written(writes, wait=min(LOOK_SECONDS, KEEP_ALIVE_SECONDS))
+            if is_late and anyio.current_time() >= told + KEEP_ALIVE_SECONDS:
                 yield b": nothing new\n\n"
+                told = anyio.current_time()
             # What an agent says comes in many small writes; people cannot tell.
             await clock.sleep(4 * PAUSE)
