@@ -11,6 +11,7 @@ from hotdesk import Client, JobState
 from hotdesk.agents.dialect import AgentSettings
 from hotdesk.agents.prompt import Prompts
 from hotdesk.backends.folder import FolderArchive
+from hotdesk.backends.sqlite import listing
 from hotdesk.desks import Origin
 from hotdesk.runners.agent import Agent
 from tests.runners.scripted import Scripted, plain, scripted
@@ -102,6 +103,41 @@ async def test_what_is_told_from_the_records_is_bounded(serve: Serve, folder: Pa
     assert len(asked) < 25_000
     assert "[…]" in asked
     assert re.findall(r"^(\d+) x", asked, re.MULTILINE) == [str(each) for each in range(4, 14)]
+
+
+@pytest.mark.parametrize(("withdrawn", "is_told"), [(70, True), (230, False)])
+async def test_what_was_said_before_many_withdrawn_requests_is_told_within_a_bound(
+    serve: Serve, folder: Path, withdrawn: int, *, is_told: bool
+) -> None:
+    async with serve(scripted(TELLS), kept_in=Forgetful(folder / "lost")) as client:
+        await talk(client, "paint it")
+        await client.pause("amelia/scott")
+        for number in range(withdrawn):
+            job = await client.submit("amelia/scott", f"no {number}", thread="t1")
+            await client.cancel(job.id)
+        await client.resume("amelia/scott")
+        (answer,) = await talk(client, "frame it")
+
+    assert ("paint it" in answer) is is_told
+    assert "no 1" not in answer
+
+
+async def test_what_was_said_before_thousands_of_requests_in_other_threads_is_not_looked_for(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LOOKED_THROUGH_MAX", 10)
+    async with serve(scripted(TELLS), kept_in=Forgetful(folder / "lost")) as client:
+        await talk(client, "paint it")
+        (near,) = await talk(client, "frame it")
+        await client.pause("amelia/scott")
+        for number in range(12):
+            job = await client.submit("amelia/scott", f"no {number}", thread="t2")
+            await client.cancel(job.id)
+        await client.resume("amelia/scott")
+        (far,) = await talk(client, "hang it")
+
+    assert "paint it" in near
+    assert "frame it" not in far
 
 
 async def test_another_agent_begins_a_conversation_of_its_own_with_what_was_said(

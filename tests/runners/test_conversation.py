@@ -1,12 +1,16 @@
 """What decides whether a conversation goes on: a note of ours, and what the agent has kept."""
 
 import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from hotdesk.desks import Claim, Delivery, Desk, InterruptPolicy, Job, JobState
+from hotdesk.runners import conversation as looking
 from hotdesk.runners.conversation import Conversation, task_of
 from tests.runners.scripted import Scripted
 
@@ -95,8 +99,9 @@ async def test_what_is_older_than_a_request_that_is_known_is_not_told_again(
     # The conversation was made shorter, or more was said before than has room in a prompt.
     before = [a_job("j2", order=2), a_job("j1", order=1), a_job("j0", order=0)]
 
-    async def earlier(_: Job) -> list[Job]:
-        return before
+    async def earlier(_: Job) -> AsyncGenerator[Job, None]:
+        for each in before:
+            yield each
 
     conversation = Conversation(Scripted(script=""), session)
     conversation.go_on("c1")
@@ -105,3 +110,26 @@ async def test_what_is_older_than_a_request_that_is_known_is_not_told_again(
     task = await task_of(delivery, conversation, earlier, ())
 
     assert [each.job_id for each in task.earlier] == ["j2"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow(Scripted):
+    """Looks into a conversation that lies on a disk that does not answer."""
+
+    answers: Event = field(default_factory=Event)
+
+    def remembers(self, session: Path, session_id: str, mark: str) -> bool:
+        """Wait for the disk."""
+        return self.answers.wait(10)
+
+
+async def test_a_conversation_that_cannot_be_looked_into_in_time_knows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "LOOK_SECONDS_MAX", 0.05)
+    slow = Slow(script="")
+    conversation = Conversation(slow, tmp_path)
+    conversation.go_on("c1")
+
+    assert not await conversation.knows("j1")
+    slow.answers.set()

@@ -4,7 +4,7 @@ The agent is asked, works in the current folder, and says what came of it. Commi
 pushing are done here, after it has ended: nothing of what it leaves is run outside its walls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,6 +27,9 @@ from hotdesk.runners.step import StepFailed, StepsStopped
 from hotdesk.runners.steps import Steps
 from hotdesk.runners.talk import Talk
 from hotdesk.workspaces import Workspace, Workspaces
+
+PAGE = 20
+"""How many jobs of a thread are read at once; more only where these do not say enough."""
 
 
 class CommandRunner:
@@ -254,8 +257,20 @@ class CommandRunner:
         origin = replace(job.origin, attachments=tuple(dict.fromkeys(attachments)))
         return replace(delivery, job=replace(job, origin=origin))
 
-    async def _earlier(self, job: Job) -> Sequence[Job]:
-        return await self._records.jobs(desk=job.desk, thread=job.thread, limit=EARLIER_MAX)
+    async def _earlier(self, job: Job) -> AsyncGenerator[Job, None]:
+        """Turn the pages of the job's thread; whoever has enough stops."""
+        before = ""
+        for _ in range(EARLIER_MAX // PAGE):
+            page = await self._records.jobs(
+                desk=job.desk, thread=job.thread, limit=PAGE, before=before
+            )
+            for each in page:
+                yield each
+            # A short page that goes on has looked through thousands of jobs of other threads:
+            # what was said before them is not worth the same once more.
+            if not page.next or len(page) < PAGE:
+                return
+            before = page.next
 
     def _agent(self, desk: Desk) -> Agent:
         try:

@@ -7,7 +7,8 @@ decides only what is repeated to the agent, never what is done.
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,15 +20,15 @@ from hotdesk.agents.dialect import Dialect
 from hotdesk.agents.prompt import Request, Task, mark_of
 from hotdesk.desks import Delivery, Job, JobState
 
-EARLIER_MAX = 20
-"""How many jobs of a thread are looked at."""
+EARLIER_MAX = 200
+"""How many jobs of a thread are looked at, the newest ones."""
 EARLIER_CHARACTERS_MAX = 20_000
 TEXT_CHARACTERS_MAX = 2_000
 LOOK_SECONDS_MAX = 30
 """How long a conversation is looked into; what was not found by then is told again."""
 
-Earlier = Callable[[Job], Awaitable[Sequence[Job]]]
-"""Gives other jobs of a job's thread, newest first, EARLIER_MAX at most."""
+Earlier = Callable[[Job], AsyncGenerator[Job, None]]
+"""Gives the jobs of a job's thread one by one, newest first, EARLIER_MAX at most."""
 
 # It becomes an argument of a program, and perhaps part of a path.
 _SESSION_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
@@ -93,7 +94,8 @@ async def task_of(
         )
         for each in delivery.folded
     ]
-    said, withdrawn = await _said_before(delivery, conversation, await earlier(job))
+    async with aclosing(earlier(job)) as jobs:
+        said, withdrawn = await _said_before(delivery, conversation, jobs)
     return Task(
         request=Request(
             job_id=job.id,
@@ -122,7 +124,7 @@ class _Room:
 
 
 async def _said_before(
-    delivery: Delivery, conversation: Conversation, jobs: Sequence[Job]
+    delivery: Delivery, conversation: Conversation, jobs: AsyncIterator[Job]
 ) -> tuple[list[Request], list[Request]]:
     """What was said in the thread and the agent does not know, and what it must not go on with."""
     job = delivery.job
@@ -130,7 +132,7 @@ async def _said_before(
     said: list[Request] = []
     withdrawn: list[Request] = []
     room = _Room()
-    for each in jobs[:EARLIER_MAX]:
+    async for each in jobs:
         if each.order >= job.order or each.id in folded or not each.state.is_ended:
             continue
         is_known = await conversation.knows(each.id)
