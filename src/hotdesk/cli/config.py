@@ -1,15 +1,13 @@
 """``hotdesk config``: show the configuration in force, where it comes from, and what is wrong."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from hotdesk.cli.invocation import Invocation
 from hotdesk.cli.options import Group, pass_invocation
-from hotdesk.config import Section
 from hotdesk.config.layers import dotted
+from hotdesk.config.writing import plain, toml
 from hotdesk.desks import Json
 from hotdesk.wiring.checks import check_settings
 
@@ -55,29 +53,3 @@ def check(invocation: Invocation) -> None:
     check_settings(loaded)
     count = sum(1 for _ in loaded.values())
     invocation.output.result({"ok": True, "settings": count}, f"ok: {count} settings")
-
-
-def plain(value: object) -> Json:
-    """Make a setting's value what JSON and TOML can hold."""
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case Section():
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        case tuple() | list():
-            return [plain(each) for each in value]
-        case dict():
-            return {str(name): plain(each) for name, each in value.items()}
-        case _:
-            return str(value)
-
-
-def toml(value: Json) -> str:
-    """Write a value as TOML does."""
-    match value:
-        case list():
-            return f"[{', '.join(map(toml, value))}]"
-        case Mapping():
-            return f"{{ {', '.join(f'{name} = {toml(each)}' for name, each in value.items())} }}"
-        case _:
-            return json.dumps(value, ensure_ascii=False)

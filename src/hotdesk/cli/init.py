@@ -7,12 +7,12 @@ from typing import get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from hotdesk.cli.config import plain, toml
 from hotdesk.cli.invocation import Invocation
 from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.config import Config, Section
 from hotdesk.config.loading import FILE
 from hotdesk.config.sections import section_of
+from hotdesk.config.writing import plain, toml
 from hotdesk.errors import NotAllowed, Rejected
 
 EXAMPLE = "amelia"

@@ -1,10 +1,8 @@
 """``hotdesk worker``: run, look at, drain and stop workers."""
 
-import os
-import signal
-from pathlib import Path
+from contextlib import closing
+from datetime import timedelta
 
-import anyio
 import click
 
 from hotdesk.backends.address import is_stack
@@ -15,8 +13,9 @@ from hotdesk.cli.serving import serve_alone, serve_together
 from hotdesk.cli.signals import end_with
 from hotdesk.config.environment import variables
 from hotdesk.desks import Desk, WorkerStatus
-from hotdesk.errors import NotAllowed, NotFound, Rejected
+from hotdesk.errors import NotFound, Rejected
 from hotdesk.wiring.deployment import leaving_time
+from hotdesk.wiring.worker_process import Ending
 
 WORKERS_MAX = 256
 DESK_VARIABLE = "HOTDESK_DESK"
@@ -115,23 +114,13 @@ def stop(invocation: Invocation, *, worker_id: str, kill_after: float | None) ->
 
     async def work(connected: Connected) -> str:
         status = await _find(connected, worker_id)
-        process = _open_process(status, is_shared=is_stack(connected.config.backend))
-        try:
-            await connected.client.drain(worker_id)
-            # Asking it has shown whether it is alive; so the process is still the worker's,
-            # unless it was quick: then there is nobody to kill.
-            has_left = all(each.id != worker_id for each in await connected.client.workers())
+        with closing(Ending(status, is_shared=is_stack(connected.config.backend))) as ending:
+            await ending.drain(connected.client)
             invocation.output.note(f"worker {worker_id} is draining")
-            seconds = leaving_time(connected.config).total_seconds()
-            with anyio.move_on_after(seconds if kill_after is None else kill_after):
-                await anyio.wait_readable(process)
-                return "stopped"
-            if has_left:
-                return "stopped"
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-            return "killed"
-        finally:
-            os.close(process)
+            leaving = leaving_time(connected.config)
+            return await ending.wait(
+                leaving if kill_after is None else timedelta(seconds=kill_after)
+            )
 
     end = invocation.connect(work)
     invocation.output.result({"worker": worker_id, "state": end}, f"worker {worker_id} was {end}")
@@ -142,28 +131,3 @@ async def _find(connected: Connected, worker_id: str) -> WorkerStatus:
         if status.id == worker_id:
             return status
     raise NotFound("worker", worker_id)
-
-
-def _open_process(status: WorkerStatus, *, is_shared: bool) -> int:
-    """Return a descriptor of the worker's process; its number may go to another one later.
-
-    Where machines share the desks (*is_shared*), another worker may have that number here: only
-    one that was started with this name is meant.
-
-    Raises:
-        NotAllowed: It is none that ``hotdesk`` started on this machine.
-    """
-    try:
-        process = os.pidfd_open(status.pid)
-        command = Path(f"/proc/{status.pid}/cmdline").read_bytes()
-        is_named = f"--id\0{status.id}\0".encode() in command
-        if b"worker\0run" in command and (is_named or not is_shared):
-            return process
-        os.close(process)
-    except (OSError, AttributeError):
-        # Gone, or another machine's; or a system without such descriptors.
-        pass
-    raise NotAllowed(
-        f"worker {status.id} is no process of hotdesk worker run on this machine; only this "
-        f"can be done from here: hotdesk worker drain {status.id}"
-    )
