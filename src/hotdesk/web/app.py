@@ -14,7 +14,9 @@ from starlette.types import ASGIApp
 from hotdesk.errors import HotdeskError
 from hotdesk.web.access import Access, Tokens
 from hotdesk.web.api import dead, desks, events, health, jobs, metrics, threads, workers
+from hotdesk.web.assets import FOLDER, Assets
 from hotdesk.web.bodies import Bodies
+from hotdesk.web.dashboard import add_dashboard
 from hotdesk.web.headers import Envelope
 from hotdesk.web.hosts import Hosts
 from hotdesk.web.problems import (
@@ -84,10 +86,13 @@ def make_app(
     for router in ROUTERS:
         api.include_router(router)
     app.include_router(api)
+    assets = Assets()
+    app.mount(FOLDER, assets)
+    add_dashboard(app, assets)
     _describe(app)
     _answer_errors(app)
     _answer_bugs(app, tell)
-    inner: ASGIApp = Bodies(app)
+    inner: ASGIApp = Bodies(app, json_under=PREFIX)
     inner = Access(inner, caller_of=tokens.caller, public=PUBLIC, rates=rates)
     inner = Hosts(inner, names=hosts)
     return Envelope(inner, count=site.metrics.answered)

@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON, of bounded size, within bounded time, and read before they are used."""
+"""Bodies of requests: JSON or a form, of bounded size, read within bounded time before use."""
 
 import anyio
 from starlette.datastructures import Headers
@@ -12,14 +12,17 @@ from hotdesk.web.strict import check_json
 BYTES_MAX = 8_000_000
 SECONDS_MAX = 30.0
 AT_ONCE = 8
+FORM = "application/x-www-form-urlencoded"
+FIELDS_MAX = 1000
 
 
 class Bodies:
     """Reads the whole body before it passes a request on."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before *app*."""
+    def __init__(self, app: ASGIApp, *, json_under: str) -> None:
+        """Stand before *app*, which takes JSON below the path *json_under*, and forms elsewhere."""
         self._app = app
+        self._json_under = json_under
         self._slots = anyio.CapacityLimiter(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,7 +31,8 @@ class Bodies:
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(Headers(scope=scope), receive)
+            is_form = not scope["path"].startswith(f"{self._json_under}/")
+            body = await self._read(Headers(scope=scope), receive, is_form=is_form)
         except Refused as refused:
             # What is left of the body would be taken for the next request.
             answer = problem(refused.status, refused.detail, headers={"Connection": "close"})
@@ -37,7 +41,7 @@ class Bodies:
         if body is not None:
             await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+    async def _read(self, headers: Headers, receive: Receive, *, is_form: bool) -> bytes | None:
         """The body; ``None`` if the client has gone."""
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length[:12]) > BYTES_MAX:
@@ -55,16 +59,22 @@ class Bodies:
                         raise Refused(413, f"the body has more than {BYTES_MAX} bytes")
                     if not message.get("more_body", False):
                         if body:
-                            _check_type(headers)
-                            check_json(body)
+                            _check(headers, body, is_form=is_form)
                         return bytes(body)
         raise Refused(408, f"the body did not come within {SECONDS_MAX:.0f} s")
 
 
-def _check_type(headers: Headers) -> None:
+def _check(headers: Headers, body: bytearray, *, is_form: bool) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if is_form:
+        if kind != FORM:
+            raise Refused(415, "the body is no form, or does not say so")
+        if body.count(b"&") >= FIELDS_MAX:
+            raise Refused(413, f"the form has more than {FIELDS_MAX} fields")
+        return
     if kind != "application/json":
         raise Refused(415, "the body is not JSON, or does not say so")
+    check_json(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
