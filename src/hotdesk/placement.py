@@ -105,22 +105,33 @@ def plan(
 def _missing(generic: Sequence[PoolWorker], waiting: int, limits: PoolLimits) -> int:
     staying = [w for w in generic if not w.is_draining]
     coming = sum(w.is_starting or w.free_since is not None for w in staying)
-    wanted = max(limits.workers_min - len(staying), waiting - coming, 0)
+    return missing(limits, waiting=waiting, coming=coming, staying=len(staying), all=len(generic))
+
+
+def missing(limits: PoolLimits, *, waiting: int, coming: int, staying: int, all: int) -> int:  # noqa: A002 - all of them
+    """How many generic workers to start.
+
+    ``coming`` are free or starting, ``staying`` do not drain.
+    """
+    wanted = max(limits.workers_min - staying, waiting - coming, 0)
     # Those that drain still use the machine.
-    return max(0, min(wanted, limits.workers_max - len(generic)))
+    return max(0, min(wanted, limits.workers_max - all))
+
+
+def spare(limits: PoolLimits, *, waiting: int, staying: int) -> int:
+    """How many generic workers that have idled long enough may go."""
+    return 0 if waiting else max(0, staying - limits.workers_min)
 
 
 def _idle(
     generic: Sequence[PoolWorker], waiting: int, limits: PoolLimits, now: datetime
 ) -> list[str]:
-    if waiting:
-        return []
-    spare = sum(not w.is_draining for w in generic) - limits.workers_min
     idle = sorted(
         (w for w in generic if _has_idled(w, limits, now)),
         key=lambda w: (w.free_since or now, w.id),
     )
-    return [w.id for w in idle[: max(0, spare)]]
+    staying = sum(not w.is_draining for w in generic)
+    return [w.id for w in idle[: spare(limits, waiting=waiting, staying=staying)]]
 
 
 def _has_idled(worker: PoolWorker, limits: PoolLimits, now: datetime) -> bool:

@@ -1,0 +1,1 @@
+"""Which placement: one traffic played through all of them, with waits, worker hours and cost."""

@@ -1,0 +1,124 @@
+"""A worker for each desk, in fast motion: always on, or from zero to one with its work."""
+
+import math
+import random
+from collections import deque
+
+from hotdesk.planner.outcome import Outcome, Timing
+from hotdesk.planner.traffic import Arrival
+from hotdesk.planner.waits import WaitsByHour
+
+
+class _Line:
+    """One desk: what waits at it, what runs, and how long its worker has been there."""
+
+    __slots__ = ("ends", "queue", "ready", "since")
+
+    def __init__(self) -> None:
+        self.queue: deque[Arrival] = deque()
+        self.ready = -math.inf  # When its worker is there, or was done with its last job.
+        self.since = math.inf  # When its worker was started.
+        self.ends = math.inf
+
+
+class OwnRun:
+    """One traffic, with a worker for each desk. ``arrive`` for each job, then ``finish``.
+
+    Desks do not touch each other, so each is followed only when something arrives for it.
+    """
+
+    def __init__(
+        self,
+        timing: Timing,
+        *,
+        idle: float | None,
+        promise: float = math.inf,
+        seed: int = 0,
+    ) -> None:
+        """With *idle*, a worker ends after so many seconds without work; ``None`` is never."""
+        self._timing = timing
+        self._idle = idle
+        self._lines: dict[str, _Line] = {}
+        self._first: float | None = None
+        self._last = 0.0
+        self._lots = random.Random(seed)  # noqa: S311 - a simulation repeats its numbers
+        self.outcome = Outcome(waits=WaitsByHour(promise=promise))
+
+    def arrive(self, job: Arrival) -> None:
+        """Take a job that arrives no sooner than those before it."""
+        if self._first is None:
+            self._first = job.at
+        self._last = job.at
+        line = self._lines.get(job.desk)
+        if line is None:
+            line = self._lines[job.desk] = _Line()
+        self._follow(line, job.at)
+        if job.is_correction:
+            self._correct(line, job.at)
+        line.queue.append(job)
+        self._follow(line, job.at)
+
+    def finish(self, until: float = 0.0) -> Outcome:
+        """Let all work end; workers that are always on are there *until* that time at least."""
+        end = max(self._last, until)
+        for line in self._lines.values():
+            self._follow(line, math.inf)
+            end = max(end, line.ready)
+        first = self._first or 0.0
+        if self._idle is None:
+            # Those of desks that were quiet at first were there all the same.
+            self.outcome.worker_seconds = len(self._lines) * (end - first)
+            self.outcome.workers_most = len(self._lines)
+        else:
+            for line in self._lines.values():
+                self._retire(line)
+        self.outcome.span = end - first
+        return self.outcome
+
+    def _correct(self, line: _Line, at: float) -> None:
+        """Fold the job before a correction, or have it stop."""
+        ends = at + self._timing.stop
+        if line.queue:
+            line.queue.pop()
+            self.outcome.folded += 1
+        elif ends < line.ends < math.inf:
+            self.outcome.interrupted += 1
+            self.outcome.busy_seconds -= line.ends - ends
+            line.ends = ends
+
+    def _follow(self, line: _Line, until: float) -> None:
+        """Let *line* go on to that time."""
+        while True:
+            if line.ends < math.inf:
+                if line.ends > until:
+                    return
+                line.ready, line.ends = line.ends, math.inf
+            if not line.queue:
+                return
+            self._run(line, line.queue.popleft())
+
+    def _run(self, line: _Line, job: Arrival) -> None:
+        timing = self._timing
+        if self._idle is not None and job.at > line.ready + self._idle:
+            self._retire(line)
+            line.since = job.at
+            line.ready = job.at + timing.cold_start
+            self.outcome.cold_starts += 1
+            prepare = timing.prepare
+        else:
+            prepare = 0.0
+        start = max(job.at, line.ready)
+        begins = start + prepare
+        self.outcome.waits.add(job.at, begins - job.at)
+        line.ends = begins + job.seconds
+        busy = job.seconds + prepare
+        while (crash := timing.crash_in(job.seconds, self._lots)) is not None:
+            # It begins again, in a worker that is started for it.
+            self.outcome.crashes += 1
+            busy += crash
+            line.ends += crash + timing.takeover
+        self.outcome.busy_seconds += busy
+
+    def _retire(self, line: _Line) -> None:
+        if self._idle is not None and line.since < math.inf:
+            self.outcome.worker_seconds += line.ready + self._idle - line.since
