@@ -135,6 +135,7 @@ class ModelApi:
         """Bind to a free port of loopback; ``serve`` answers."""
         self._scripts: dict[str, list[Step]] = {}
         self._failed: dict[tuple[str, int], int] = {}
+        self._poison = ""
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -153,6 +154,11 @@ class ModelApi:
         with self._changed:
             self._scripts[cue] = list(steps)
         return self
+
+    def poison(self, text: str) -> None:
+        """From now on answer each request that holds *text* with a 400, as the API does."""
+        with self._changed:
+            self._poison = text
 
     def wait_for(self, count: int, *, seconds: float = 15) -> Request:
         """Return request number *count*, from 1, once it is there."""
@@ -200,6 +206,8 @@ class ModelApi:
                     return
 
     def _step(self, request: Request) -> Step:
+        if self._poison and self._poison in json.dumps(request.body):
+            return Fail(HTTPStatus.BAD_REQUEST, "invalid_request_error", "messages.3: not valid")
         found = self._position(request.body.get("messages", []))
         if found is None:
             return self.refuse(f"a prompt without a cue: {str(request.body)[-300:]}")

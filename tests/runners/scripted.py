@@ -81,14 +81,14 @@ class ScriptedReader:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
             word, _, rest = line.decode().partition(" ")
-            self.has_ended = word == "ended"
             match word:
                 case "ended":
-                    continue
+                    self.has_ended = True
                 case "began":
                     self._session_id = rest
                     yield Began(session_id=rest, model="paper")
                 case "used":
+                    self.has_ended = False
                     tool, _, target = rest.partition(" ")
                     yield Used(tool=tool, target=target)
                 case "cost":
@@ -104,7 +104,7 @@ class ScriptedReader:
     def report(self, *, exit_code: int, was_stopped: bool) -> Report:
         """Say what it said."""
         problem = self._problem
-        if exit_code and not was_stopped and problem is None:
+        if exit_code and not was_stopped and not self.has_ended and problem is None:
             problem = Problem(kind=ProblemKind.BROKEN, reason=f"broken ({exit_code})")
         return Report(
             text="\n".join(self._answer),

@@ -145,7 +145,8 @@ class CommandRunner:
                 self._progress = self._progress.with_cost(exchange.cost_usd)
         if text is None:
             return None
-        return Result(text=text, notes=offer.notes, cost_usd=self._progress.cost_usd)
+        notes = (*offer.notes, *talk.notes)
+        return Result(text=text, notes=notes, cost_usd=self._progress.cost_usd)
 
     async def keep(self, delivery: Delivery, context: Context) -> None:
         """Commit and push what a stopped attempt has done, marked as partial.

@@ -82,8 +82,13 @@ async def task_of(
     conversation: Conversation,
     earlier: Earlier,
     attachments: Sequence[str],
+    *,
+    is_again: bool = False,
 ) -> Task:
-    """Put together what the agent is asked, so that each instruction is told exactly once."""
+    """Put together what the agent is asked, so that each instruction is told exactly once.
+
+    *is_again* says that this very attempt has begun with it before.
+    """
     job = delivery.job
     interrupted = [
         Request(
@@ -107,7 +112,7 @@ async def task_of(
         earlier=said,
         withdrawn=withdrawn,
         attachments=attachments,
-        is_again=job.deliveries > 1,
+        is_again=is_again or job.deliveries > 1,
     )
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import anyio
 from anyio import to_thread
 
-from hotdesk.agents.dialect import Began, Reader, Report, Said, Sign, Turn, Used
+from hotdesk.agents.dialect import Began, Report, Said, Sign, Turn, Used
 from hotdesk.confinement import Confinement, Walls
 from hotdesk.desks import Delivery
 from hotdesk.events import AgentBegan, AgentEnded, ToolUsed
 from hotdesk.ports import Context
 from hotdesk.runners.agent import Agent, AgentWalls
+from hotdesk.runners.hearing import Ear
 from hotdesk.runners.jobfile import JOB_FILE, RESULT_FILE
 from hotdesk.runners.model_proxy import MODEL_KEY, MODEL_URL
 from hotdesk.runners.process import Program, run_program
@@ -35,6 +36,7 @@ KILLED = 137  # As a shell says it: 128 and SIGKILL.
 FAREWELL_SECONDS_MAX = 5
 STOPPED = "stopped"
 LATE = "late"
+ENDED = "ended"  # It had said its last word, and did not go.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +99,8 @@ class Exchange:
             AttemptFailed: It could not be started.
         """
         reader = await to_thread.run_sync(self._agent.dialect.reader, turn)
-        ear = _Ear(reader, Redaction(self._agent.secrets), partial(self._tell, turn))
-        time_max = self._agent.time_max
-        is_started = is_late = False
+        ear = Ear(reader, Redaction(self._agent.secrets), partial(self._tell, turn))
+        is_started, stopped_for = False, ""
 
         async def started(pids: tuple[int, ...]) -> None:
             nonlocal is_started
@@ -108,11 +109,8 @@ class Exchange:
             is_started = True
 
         async def stop() -> None:
-            nonlocal is_late
-            with anyio.move_on_after(None if time_max is None else time_max.total_seconds()):
-                await self._context.interrupted.wait()
-                return
-            is_late = True
+            nonlocal stopped_for
+            stopped_for = await self._until_stopped(ear)
 
         self.session_id = ""
         exit_code, was_stopped = KILLED, True
@@ -124,7 +122,7 @@ class Exchange:
                 on_output=ear.hear,
                 stop=stop,
             )
-            exit_code, was_stopped = end.exit_code, end.was_stopped
+            exit_code, was_stopped = end.exit_code, end.was_stopped and stopped_for != ENDED
         finally:
             # Also when it was killed, because the attempt was cancelled.
             with anyio.move_on_after(FAREWELL_SECONDS_MAX, shield=True):
@@ -135,10 +133,42 @@ class Exchange:
                 report = ear.cleaned(await to_thread.run_sync(look))
             self.session_id = report.session_id or ear.session_id
             if is_started:
-                word = _word(report, was_stopped=was_stopped, is_late=is_late)
+                word = _word(report, was_stopped=was_stopped, is_late=stopped_for == LATE)
                 with anyio.move_on_after(FAREWELL_SECONDS_MAX, shield=True):
                     await self._count(report, word)
-        return Run(report=report, has_begun=ear.has_begun, is_stopped=was_stopped, is_late=is_late)
+        return Run(
+            report=report,
+            has_begun=ear.has_begun,
+            is_stopped=was_stopped,
+            is_late=stopped_for == LATE,
+        )
+
+    async def _until_stopped(self, ear: Ear) -> str:
+        """Return why the agent is to be stopped, once it is; *ear* hears no more if it had ended.
+
+        What it says of being stopped is not how it ended.
+        """
+        reasons: list[str] = []
+        time_max = self._agent.time_max
+
+        async def wait(happens: Callable[[], Awaitable[object]], reason: str) -> None:
+            await happens()
+            reasons.append(reason)
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait, self._context.interrupted.wait, STOPPED)
+            tasks.start_soon(wait, ear.until_overdue, ENDED)
+            if time_max is not None:
+                tasks.start_soon(wait, partial(anyio.sleep, time_max.total_seconds()), LATE)
+        if STOPPED in reasons:
+            return STOPPED
+        if not ear.has_ended:
+            return LATE
+        ear.close()
+        name = self._agent.dialect.name
+        await self._context.log(f"[{name} has said its last word and does not end: stopped]\n")
+        return ENDED
 
     def _program(self, turn: Turn) -> Program:
         settings, model = self._agent.settings, self._agent.model
@@ -207,48 +237,6 @@ class Exchange:
         self.cost_usd = (self.cost_usd or 0.0) + cost
         if trouble := await self._spending.count(self._delivery.job, cost):
             await self._context.log(f"[{trouble}]\n")
-
-
-class _Ear:
-    """Hears what a run says, without the secrets in it, and tells it on sign by sign."""
-
-    def __init__(
-        self, reader: Reader, redaction: Redaction, tell: Callable[[Sign], Awaitable[None]]
-    ) -> None:
-        self.has_begun = False
-        self.session_id = ""
-        self._reader = reader
-        self._redaction = redaction
-        self._tell = tell
-
-    async def hear(self, chunk: bytes) -> None:
-        await self._pass_on(self._redaction.pass_on(chunk))
-
-    async def finish(self) -> None:
-        await self._pass_on(self._redaction.finish())
-
-    def cleaned(self, report: Report) -> Report:
-        """The end of the run, without secrets."""
-        whole, problem = self._redaction.whole, report.problem
-        if problem is not None:
-            problem = replace(problem, reason=whole(problem.reason))
-        return replace(report, text=whole(report.text), problem=problem)
-
-    async def _pass_on(self, said: bytes) -> None:
-        for sign in self._reader.feed(said):
-            # Once more: JSON spells a secret in other bytes, and colours stand within it.
-            match sign:
-                case Began() if self.has_begun:
-                    # It begins once, however often it says so.
-                    continue
-                case Began():
-                    self.has_begun, self.session_id = True, sign.session_id
-                    await self._tell(sign)
-                case Said():
-                    await self._tell(Said(text=self._redaction.whole(sign.text)))
-                case Used():
-                    tool, target = map(self._redaction.whole, (sign.tool, sign.target))
-                    await self._tell(Used(tool=tool, target=target))
 
 
 def _word(report: Report, *, was_stopped: bool, is_late: bool) -> str:

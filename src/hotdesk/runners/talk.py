@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from anyio import to_thread
 
-from hotdesk.agents.dialect import ProblemKind, Turn
+from hotdesk.agents.dialect import Problem, ProblemKind, Turn
 from hotdesk.agents.prompt import Failure, Request
 from hotdesk.desks import Delivery
 from hotdesk.errors import AttemptFailed
@@ -21,8 +21,10 @@ from hotdesk.runners.jobfile import answer
 from hotdesk.runners.redaction import Redaction
 from hotdesk.runners.sessions import Sessions
 
-# A conversation that cannot be gone on with is begun anew, once.
-_LOST = frozenset({ProblemKind.BROKEN, ProblemKind.PROMPT})
+ANEW = (
+    "The agent could not go on with its conversation and began a new one: it was told the last "
+    "requests and answers, and knows no more of what was before."
+)
 
 
 class Talk:
@@ -49,6 +51,9 @@ class Talk:
         self._delivery = delivery
         self._context = context
         self._attachments = attachments
+        self._has_begun = False
+        self.notes: tuple[str, ...] = ()
+        """What the user should know of it, beside the answer."""
 
     async def task(self) -> str | None:
         """Ask for what the job asks; return the answer, ``None`` when it was interrupted.
@@ -72,15 +77,22 @@ class Talk:
     async def _task(self) -> str:
         if self._agent.is_plain:
             return self._delivery.job.instruction
-        return self._agent.prompts.task(
-            await task_of(self._delivery, self._conversation, self._earlier, self._attachments)
+        task = await task_of(
+            self._delivery,
+            self._conversation,
+            self._earlier,
+            self._attachments,
+            is_again=self._has_begun,
         )
+        return self._agent.prompts.task(task)
 
     async def _ask(self, prompt: Callable[[], Awaitable[str]]) -> str | None:
-        was_resumed = bool(self._conversation.session_id)
+        # Only once: where it happens to the new one too, it is not the conversation.
+        is_renewable = bool(self._conversation.session_id) and not self.notes
         run = await self._run(await prompt())
-        if was_resumed and _is_lost(run):
+        if is_renewable and _is_lost(run):
             await self._context.log("[the agent cannot go on with its conversation: a new one]\n")
+            self.notes = (ANEW,)
             self._conversation.forget()
             run = await self._run(await prompt())
         name = self._agent.dialect.name
@@ -113,20 +125,31 @@ class Talk:
             session_id=self._conversation.session_id,
             guidance=await to_thread.run_sync(guidance, workspace, dialect.guidance_files),
         )
+        run: Run | None = None
         try:
-            return await self._exchange.run(turn)
+            run = await self._exchange.run(turn)
         finally:
             self._conversation.go_on(self._exchange.session_id)
+            if run is not None and _ends_conversation(run.report.problem):
+                # Nor may the next job go on with it, if this worker is lost now.
+                self._conversation.forget()
             problem = await self._sessions.pack(
                 claim, thread, home, kept=dialect.kept, note=self._conversation.note
             )
             if problem:
                 await self._context.log(f"[{problem}]\n")
+        self._has_begun = self._has_begun or run.has_begun
+        return run
+
+
+def _ends_conversation(problem: Problem | None) -> bool:
+    return problem is not None and problem.ends_conversation
 
 
 def _is_lost(run: Run) -> bool:
     """Whether the run came to nothing because of the conversation that it was to go on with."""
     problem = run.report.problem
-    if run.is_stopped or problem is None or problem.kind not in _LOST:
+    if run.is_stopped or problem is None:
         return False
-    return problem.kind is ProblemKind.PROMPT or not run.has_begun
+    is_unknown = problem.kind is ProblemKind.BROKEN and not run.has_begun
+    return problem.ends_conversation or is_unknown

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.agents, pytest.mark.timeout(90)]
 
 BLUE = "make the header blue"
 GREEN = "no, make it green"
+RED = "or rather red"
 CSS = "{cwd}/header.css"
 
 
@@ -100,6 +101,30 @@ async def test_a_conversation_that_is_lost_is_told_again(api: ModelApi, passable
     assert prompt.count(BLUE) == 1
     assert "The header is blue now." in prompt
     assert len({each.headers["x-claude-code-session-id"] for each in api.requests}) == 2
+
+
+async def test_a_conversation_that_the_api_does_not_take_is_begun_anew_and_never_resumed(
+    api: ModelApi, passable: Path
+) -> None:
+    api.on(BLUE, bash("echo poison-$((40 + 2))"), Say("The header is blue now."))
+    api.on(GREEN, Say("It is green.")).on(RED, Say("It is red."))
+    async with house(passable, api) as at:
+        answer = await at.answer_to(await at.mail(BLUE))
+        api.poison("poison-42")
+        second = await at.mail(GREEN, answers=answer)
+
+        answer = await at.answer_to(second)
+        text = text_of(await at.answer_to(await at.mail(RED, answers=answer)))
+
+        assert "It is green." in text_of(answer)
+        assert "began a new one" in text_of(answer)
+        assert (await at.job_of(second)).attempt == 1
+        assert "It is red." in text
+        assert "began a new one" not in text
+    assert "The header is blue now." in json.dumps(api.requests[-1].body)
+    ids = [each.headers["x-claude-code-session-id"] for each in api.requests]
+    assert len({*ids}) == 2
+    assert ids[-1] == ids[-2]
 
 
 async def test_with_its_model_only_it_does_its_work_and_never_has_the_key(
