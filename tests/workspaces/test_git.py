@@ -111,13 +111,9 @@ async def test_a_cancelled_call_leaves_no_process(
     await gone(*started)
 
 
-async def test_a_call_that_says_too_much_is_stopped(
-    fake_git: Callable[[str], Git], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hotdesk.workspaces.git.OUTPUT_BYTES_MAX", 1000)
-
+async def test_a_call_that_says_too_much_is_stopped(fake_git: Callable[[str], Git]) -> None:
     with pytest.raises(GitFailed, match="more than 1000 bytes"):
-        await fake_git("yes").run("x", at=NOWHERE)
+        await fake_git("yes").run("x", at=NOWHERE, bytes_max=1000)
 
 
 async def test_only_the_last_words_of_a_failure_are_kept(fake_git: Callable[[str], Git]) -> None:

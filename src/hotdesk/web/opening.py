@@ -14,10 +14,12 @@ from hotdesk.web.app import make_app
 from hotdesk.web.door import Door, new_token, open_door
 from hotdesk.web.feed import Feed
 from hotdesk.web.metrics import Metrics
+from hotdesk.web.patches import Patches
 from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
 from hotdesk.web.site import Site
 from hotdesk.web.streams import encode_event
+from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.connection import client_of
 
 SECRET_BYTES_MIN = 16
@@ -81,6 +83,7 @@ async def open_web(
         metrics=metrics,
         pool=config.pool.limits,
         check_project=config.check_project,
+        patches=Patches(workspaces_of(config)),
     )
     app = make_app(
         site,

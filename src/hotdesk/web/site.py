@@ -1,7 +1,7 @@
 """What the routes work with: one client of one backend, and who is asking."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -13,6 +13,7 @@ from hotdesk.ports import Backend, Clock
 from hotdesk.web.access import Caller
 from hotdesk.web.feed import Feed
 from hotdesk.web.metrics import Metrics
+from hotdesk.web.patches import Patches
 from hotdesk.web.problems import Refused
 
 
@@ -30,6 +31,7 @@ class Site:
     metrics: Metrics
     pool: PoolLimits
     check_project: Callable[[str], None]
+    patches: Patches = field(default_factory=Patches)
 
     async def note(
         self, caller: Caller, action: str, target: str, *, desk: str = "", job_id: str = ""

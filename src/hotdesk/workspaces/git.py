@@ -118,6 +118,7 @@ class Git:
         statuses: tuple[int, ...] = (0,),
         is_remote: bool = False,
         is_long: bool = False,
+        bytes_max: int = OUTPUT_BYTES_MAX,
     ) -> Said:
         """Run one git command and return what it said.
 
@@ -128,16 +129,17 @@ class Git:
         Raises:
             OriginUnreachable: A remote command failed between us and the origin, or took
                 too long.
-            GitFailed: Any other exit status, more output than ``OUTPUT_BYTES_MAX``, or a
-                local command that took too long.
+            GitFailed: Any other exit status, more output than *bytes_max*, or a local
+                command that took too long.
         """
         time = self.long_time if is_remote or is_long else self.short_time
         variables = self._environment([*config, *self.config])
         variables |= {**at.environment(), **(environment or {})}
         with anyio.move_on_after(time.total_seconds()):
-            said, is_too_long = await _talk([self.program, *arguments], variables, stdin)
+            command = [self.program, *arguments]
+            said, is_too_long = await _talk(command, variables, stdin, bytes_max)
             if is_too_long:
-                limit = f"more than {OUTPUT_BYTES_MAX} bytes of output"
+                limit = f"more than {bytes_max} bytes of output"
                 raise GitFailed(arguments[0], None, limit)
             if said.status in statuses:
                 return said
@@ -183,7 +185,10 @@ class Git:
 
 
 async def _talk(
-    command: Sequence[str], environment: Mapping[str, str], stdin: bytes | BinaryIO
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: bytes | BinaryIO,
+    bytes_max: int,
 ) -> tuple[Said, bool]:
     """Run *command* to its end; also return whether it was stopped for saying too much."""
     try:
@@ -213,7 +218,7 @@ async def _talk(
             tasks.start_soon(_keep_last, process.stderr, errors)
             async for chunk in process.stdout:
                 output += chunk
-                if is_too_long := len(output) > OUTPUT_BYTES_MAX:
+                if is_too_long := len(output) > bytes_max:
                     _kill(process)
                     break
             status = await process.wait()

@@ -23,6 +23,7 @@ from hotdesk.workspaces.git import Git
 from hotdesk.workspaces.layout import Layout, Room
 from hotdesk.workspaces.mirror import Mirror
 from hotdesk.workspaces.origin import Origin
+from hotdesk.workspaces.patch import patch_of
 from hotdesk.workspaces.publish import Tip
 from hotdesk.workspaces.workspace import Workspace
 
@@ -158,6 +159,15 @@ class Workspaces:
     async def tree(self, desk: Desk, commit: str) -> str:
         """Return the tree of a commit of the desk's project."""
         return await self._with_mirror(desk, lambda mirror: mirror.tree(commit))
+
+    async def patch(self, project: str, commit: str) -> bytes | None:
+        """Return what *commit* of a project changed; ``None`` if it is not on this machine.
+
+        Raises:
+            NotFound: There is no such project.
+            GitFailed: The patch is too long, or git could not do it.
+        """
+        return await patch_of(self._mirror(project), commit)
 
     async def export(
         self, desk: Desk, tree: str, folder: Path, *, owner_uid: int | None = None
