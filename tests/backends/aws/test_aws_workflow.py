@@ -11,7 +11,15 @@ import pytest
 from hotdesk.backends.aws import inbox, workflow
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.calls import Calls, Refused
-from hotdesk.desks import NAME_LENGTH_MAX, Delivery, Desk, InterruptReason, JobState, Outcome
+from hotdesk.desks import (
+    NAME_LENGTH_MAX,
+    Delivery,
+    Desk,
+    InterruptPolicy,
+    InterruptReason,
+    JobState,
+    Outcome,
+)
 from hotdesk.errors import ClaimLost, Unavailable
 from hotdesk.lifecycle import CLOCK_SKEW, LEASE
 from hotdesk.testing import FakeClock
@@ -26,15 +34,21 @@ FAILS = json.dumps({"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": 
 
 
 class Losing(Calls):
-    """Clients that lose the first start of the execution of some jobs, with or without an error."""
+    """Clients that lose the first start of the execution of some jobs, with or without an error.
+
+    For as long as they are *deaf*, no execution can be called back.
+    """
 
     silent: set[str]
     lost: set[str]
+    is_deaf = False
 
     async def call(
         self, service: str, operation: str, arguments: Mapping[str, object]
     ) -> dict[str, Any]:
-        """Call, unless it starts one of those."""
+        """Call, unless it starts one of those, or nobody answers."""
+        if operation == "send_task_success" and self.is_deaf:
+            raise Unavailable("nobody answered", committed=None)
         if operation == "start_execution":
             job_id = json.loads(str(arguments["input"]))["job"]
             if job_id in self.lost:
@@ -173,6 +187,34 @@ async def test_a_job_whose_message_came_early_outlives_its_worker(stage: Stage) 
     claim = await scene.claimed("w2")
 
     assert await scene.done(claim) == "b"
+    stage.see(stage.execution("b"), "Over")
+
+
+@pytest.mark.parametrize("end", ["cancel", "fold in"])
+async def test_a_job_whose_message_came_early_is_called_back_though_that_fails_at_first(
+    stage: Stage, end: str
+) -> None:
+    scene = stage.scene
+    stage.calls.silent = {"a"}
+    await scene.submit(a_job("a"), a_job("b"))
+    claim = await scene.claimed("w1")
+    assert (await scene.viewed(claim)).has_pending
+    await scene.done(claim)
+
+    stage.calls.is_deaf = True
+    if end == "cancel":
+        with pytest.raises(Unavailable):
+            await scene.cancel("b")
+    else:
+        await scene.submit(a_job("newer", interrupt=InterruptPolicy.DESK))
+        with pytest.raises(Unavailable):
+            await scene.next_job(claim)
+    stage.calls.is_deaf = False
+
+    assert (await scene.job("b")).state.is_ended
+    if end == "fold in":
+        assert await scene.done(claim) == "newer"
+    assert await scene.release(claim)
     stage.see(stage.execution("b"), "Over")
 
 

@@ -43,7 +43,7 @@ async def cancel(change: Change, post: Post, job_id: str) -> Job:
         # It has ended since we read it: decide anew.
         raise Refused("stale", {})
     if desk.active is None or desk.active.job_id != job_id:
-        end_unstarted(change, post, desk, stored, JobState.CANCELLED)
+        await end_unstarted(change, post, desk, stored, JobState.CANCELLED)
     elif desk.active.is_ending:
         raise NotAllowed(f"job {job_id} is finished and being published; it cannot be cancelled")
     else:

@@ -68,14 +68,14 @@ async def carry_on(
     elif carriage is Carriage.ABORTED:
         stored = await change.job(job_id)
         why = "its workflow was stopped by hand"
-        end_unstarted(change, post, desk, stored, JobState.CANCELLED, error=why)
+        await end_unstarted(change, post, desk, stored, JobState.CANCELLED, error=why)
     elif is_active:
         # It runs on, and its outcome is in the record, whoever is told of it.
         return
     elif pending.starts >= STARTS_MAX:
         stored = await change.job(job_id)
         why = f"its workflow came to nothing {STARTS_MAX} times; see the executions of the stack"
-        end_unstarted(change, post, desk, stored, JobState.FAILED, error=why)
+        await end_unstarted(change, post, desk, stored, JobState.FAILED, error=why)
     else:
         restart(change, post, desk, job_id)
 

@@ -208,17 +208,21 @@ async def _drop(
     """Drop the first of *chain*, and those behind it up to the first that is to run.
 
     Only the first one's message has been received. The others are deleted at their turn,
-    because their send is over, as that of a job that was cancelled while it was queued.
+    because their send is over, as that of a job that was cancelled while it was queued. One
+    that came early has no turn left: it is a first one, whose callback is recorded.
     """
     chain = chain[:DROPS_TOGETHER]
     await change.load_jobs(each.entry.job_id for each in chain)
+    await clear_leftover(post, desk)
     for each in chain:
         decision = _decide(desk, each.entry, limits)
-        if decision is Decision.RUN:
+        if decision is Decision.RUN or (each is not chain[0] and each.token):
             return
         stored = await change.job(each.entry.job_id)
         after = dropped(each.entry, decision)
-        write(change, post, desk, stored, after, error=_why(decision, stored.job), receipt=receipt)
+        error = _why(decision, stored.job)
+        left = write(change, post, desk, stored, after, error=error, receipt=receipt)
+        desk.leftover = desk.leftover or left
         receipt = ""
 
 
@@ -232,6 +236,7 @@ async def _start(
     receipt: str,
 ) -> Delivery:
     """Register a send as active and count its attempt."""
+    waited = change.now - stored.job.submitted_at
     job = replace(
         stored.job,
         state=JobState.RUNNING,
@@ -262,6 +267,7 @@ async def _start(
             worker_id=claim.worker_id,
             attempt=job.attempt,
             folded=len(delivery.folded),
+            waited_ms=None if stored.job.deliveries else waited // timedelta(milliseconds=1),
         )
     )
     return delivery

@@ -147,7 +147,7 @@ async def seal(change: Change, delivery: Delivery, *, lease: timedelta) -> None:
     change.write_desk(desk)
 
 
-def end_unstarted(
+async def end_unstarted(
     change: Change,
     post: Post,
     desk: DeskRecord,
@@ -156,7 +156,10 @@ def end_unstarted(
     *,
     error: str = "",
 ) -> None:
-    """Give a queued job its outcome without a worker; its message is dropped at its turn."""
+    """Give a queued job its outcome without a worker; its message is dropped at its turn.
+
+    One that came early is gone already: what is to be called back is recorded, as behind a run.
+    """
     entry = entry_of(stored.job)
     after = Settlement(
         state=state,
@@ -164,10 +167,14 @@ def end_unstarted(
         preemptions=entry.preemptions,
         given_back=entry.given_back,
     )
-    execution = desk.pending[stored.job.id].execution
-    if write(change, post, desk, stored, after, error=error) is None:
-        # Nobody has its token yet: a workflow that waits to be heard of is stopped instead.
-        change.effects.append(lambda: post.workflow.stop(execution))
+    pending = desk.pending[stored.job.id]
+    if pending.token:
+        await clear_leftover(post, desk)
+        desk.leftover = write(change, post, desk, stored, after, error=error)
+        return
+    write(change, post, desk, stored, after, error=error)
+    # Nobody has its token yet: a workflow that waits to be heard of is stopped instead.
+    change.effects.append(lambda: post.workflow.stop(pending.execution))
 
 
 def write(
