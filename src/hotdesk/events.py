@@ -38,11 +38,15 @@ class JobSubmitted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStarted(Event):
-    """A worker was handed the job and counted the attempt."""
+    """A worker was handed the job and counted the attempt.
+
+    ``waited_ms`` since it was submitted, if this is its first start.
+    """
 
     worker_id: str
     attempt: int
     folded: int
+    waited_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,11 @@ ALLOWED = {
     "held_oldest": {
         "SCAN held USING INDEX held_by_age": "the first rows of the index, up to the limit"
     },
+    "counts": {
+        "SCAN held USING COVERING INDEX held_by_age": "the first rows, up to the limit",
+        "SCAN job USING INDEX job_unended": "the first rows, up to the limit",
+    },
+    "latest_events": {"SCAN event": "the last rows of the table, up to the limit"},
     "folded": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
     "owed": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
     "threads_latest": {
@@ -36,6 +41,7 @@ SMALL = (
     "SCAN (subquery-",
     # Only desks that wait or are held are in these indexes.
     "SCAN desk USING INDEX desk_waiting",
+    "SCAN desk USING COVERING INDEX desk_waiting",
     "SCAN desk USING INDEX desk_owned",
     "SCAN desk USING INDEX desk_pinned",
 )
@@ -69,6 +75,7 @@ MILLION = {
     ("held", "held_by_desk"): "10000 10 1 1",
     ("tally", "tally"): "1000000 300 1",
     ("tally", "tally_by_age"): "1000000 2000",
+    ("figure", None): "2500",
     ("mail", None): "1000000",
     ("mail", "mail_by_age"): "1000000 1",
 }

@@ -142,7 +142,7 @@ def test_a_hotdesk_that_knows_only_schema_1_refuses_a_migrated_file(
     older = migrations()[:1]
     monkeypatch.setattr(file, "migrations", lambda: older)
 
-    with pytest.raises(StoreError, match=r"newer Hotdesk \(schema 2, this one knows 1\)"):
+    with pytest.raises(StoreError, match=r"newer Hotdesk \(schema 3, this one knows 1\)"):
         open_and_close(existing)
 
     assert existing.read_bytes() == before

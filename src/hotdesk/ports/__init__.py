@@ -6,6 +6,17 @@ from hotdesk.ports.backend import Backend
 from hotdesk.ports.clock import Clock
 from hotdesk.ports.courier import Courier, NotDelivered
 from hotdesk.ports.desks import Desks, SweepReport, WorkerCard
+from hotdesk.ports.figures import (
+    COUNTED_MAX,
+    FIGURES_KEPT,
+    Counts,
+    Figure,
+    Figures,
+    Trend,
+    counts_of,
+    figure_of,
+    together,
+)
 from hotdesk.ports.processes import Launcher, Process
 from hotdesk.ports.protection import Protection, Unprotected
 from hotdesk.ports.records import LOOKED_THROUGH_MAX, Answer, LogChunk, Page, Records, ThreadView
@@ -13,6 +24,8 @@ from hotdesk.ports.runner import Context, Interruption, Runner
 from hotdesk.ports.tallies import TALLY_KEPT, TALLY_STEP, Tallies, tally_step
 
 __all__ = [
+    "COUNTED_MAX",
+    "FIGURES_KEPT",
     "LOOKED_THROUGH_MAX",
     "TALLY_KEPT",
     "TALLY_STEP",
@@ -22,8 +35,11 @@ __all__ = [
     "Backend",
     "Clock",
     "Context",
+    "Counts",
     "Courier",
     "Desks",
+    "Figure",
+    "Figures",
     "Held",
     "Interruption",
     "Launcher",
@@ -37,7 +53,11 @@ __all__ = [
     "SweepReport",
     "Tallies",
     "ThreadView",
+    "Trend",
     "Unprotected",
     "WorkerCard",
+    "counts_of",
+    "figure_of",
     "tally_step",
+    "together",
 ]

@@ -6,11 +6,12 @@ from typing import Protocol
 
 from hotdesk.ports.approvals import Approvals
 from hotdesk.ports.desks import Desks
+from hotdesk.ports.figures import Figures
 from hotdesk.ports.records import Records
 from hotdesk.ports.tallies import Tallies
 
 
-class Backend(Desks, Records, Approvals, Tallies, Protocol):
+class Backend(Desks, Records, Approvals, Tallies, Figures, Protocol):
     """All of them, on one store."""
 
     async def close(self) -> None:

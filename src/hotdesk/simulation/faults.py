@@ -40,8 +40,8 @@ CUT_OFF_MAX = timedelta(minutes=10)
 FOCUS = 25
 # What only looks changes nothing, so nothing needs to be looked at after it.
 LOOKS = frozenset(
-    "changed counted desk desks due_answers events held held_job job jobs latest_cursor queue"
-    " workers".split()
+    "changed counted counts desk desks due_answers events held held_job job jobs latest_cursor"
+    " latest_events queue trend workers".split()
 )
 
 

@@ -5,6 +5,7 @@ from hotdesk.testing.contract_approvals import ApprovalsContract
 from hotdesk.testing.contract_cancelling import CancellingContract
 from hotdesk.testing.contract_claiming import ClaimingContract
 from hotdesk.testing.contract_events import EventsContract
+from hotdesk.testing.contract_figures import FiguresContract
 from hotdesk.testing.contract_folding import FoldingContract
 from hotdesk.testing.contract_interrupting import InterruptingContract
 from hotdesk.testing.contract_pages import PagesContract
@@ -32,6 +33,7 @@ class BackendContract(
     AnswersContract,
     ApprovalsContract,
     TalliesContract,
+    FiguresContract,
     SweepingContract,
 ):
     """Every promise of ``ports.Backend``.

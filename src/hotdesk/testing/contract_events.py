@@ -146,7 +146,12 @@ class EventsContract(Contract):
         assert (started.kind, started.at) == ("JobStarted", scene.clock.now())
         assert (started.desk, started.job_id) == (AMELIA.key, "b")
         assert started.generation == claim.generation
-        assert started.details == {"worker_id": "w1", "attempt": 1, "folded": 1}
+        assert started.details == {
+            "worker_id": "w1",
+            "attempt": 1,
+            "folded": 1,
+            "waited_ms": 1234,
+        }
 
     async def test_no_event_carries_an_instruction_or_a_mail(self, scene: Scene) -> None:
         await scene.submit(a_mail("a"))

@@ -12,6 +12,7 @@ from hotdesk.backends.aws import (
     carrying,
     claiming,
     counting,
+    figuring,
     registering,
     running,
     submitting,
@@ -320,6 +321,7 @@ class AwsBackend(AwsRecords):
         dead = await registering.bury_silent(self._table, self._post, self._registered, apart, now)
         await sweeping.finish_removals(self._table, self._post, now)
         await sweeping.cool_down(self._table, now)
+        await figuring.count_events(self._table, self._history, now)
         removed = 0
         if retention is not None:
             await sweeping.remove_unsure_texts(self._table, now)

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from hotdesk.backends.aws import listing, submitting, waking
+from hotdesk.backends.aws import figuring, listing, submitting, waking
 from hotdesk.backends.aws.blobs import Kept
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
@@ -27,7 +27,7 @@ from hotdesk.backends.aws.values import Item, instant_of, serial, stamp
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
 from hotdesk.errors import NotFound, Unavailable
 from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
-from hotdesk.ports import Answer, Clock, LogChunk, Page, ThreadView
+from hotdesk.ports import Answer, Clock, Counts, LogChunk, Page, ThreadView, Trend
 
 LOOK_SECONDS = 1
 RECORD_MAX = 50
@@ -188,6 +188,18 @@ class AwsRecords:
             f"events of {job_id}", index="by_group", after=serial(cursor), limit=limit
         )
         return [stored_event(item) for item in items]
+
+    async def latest_events(self, *, limit: int = 100) -> list[StoredEvent]:
+        """The newest events, the latest first."""
+        return await self._history.newest(limit)
+
+    async def counts(self) -> Counts:
+        """How much there is now."""
+        return await figuring.counts(self._table)
+
+    async def trend(self, *, since: datetime) -> Trend:
+        """What happened from the step of *since* on, up to now."""
+        return await figuring.trend(self._table, self._history, since)
 
     async def latest_cursor(self) -> str:
         """The cursor of the newest event."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from hotdesk.backends.sqlite import claiming, listing
+from hotdesk.backends.sqlite import claiming, figuring, listing
 from hotdesk.backends.sqlite.bell import Bell
 from hotdesk.backends.sqlite.file import DatabaseFile, Row, Transaction, from_us, to_us
 from hotdesk.backends.sqlite.listing import number_of
@@ -20,7 +20,7 @@ from hotdesk.backends.sqlite.rows import (
 from hotdesk.desks import Desk, DeskStatus, Interrupted, Job, JobState, WorkerStatus
 from hotdesk.errors import NotFound, Unavailable
 from hotdesk.events import AnswerFailed, AnswerSent, Event, StoredEvent
-from hotdesk.ports import Answer, LogChunk, Page, ThreadView
+from hotdesk.ports import Answer, Counts, LogChunk, Page, ThreadView, Trend
 
 T = TypeVar("T")
 
@@ -145,6 +145,19 @@ class SqliteRecords:
                 lambda tx: tx.all("events_of_job", job=job_id, after=cursor, limit=limit)
             )
         return [event_of(row) for row in rows]
+
+    async def latest_events(self, *, limit: int = 100) -> list[StoredEvent]:
+        """The newest events, the latest first."""
+        rows = self._file.read(lambda tx: tx.all("latest_events", limit=limit))
+        return [event_of(row) for row in rows]
+
+    async def counts(self) -> Counts:
+        """How much there is now."""
+        return self._file.read(figuring.counts)
+
+    async def trend(self, *, since: datetime) -> Trend:
+        """What happened from the step of *since* on, up to now."""
+        return self._file.read(lambda tx: figuring.trend(tx, since))
 
     async def latest_cursor(self) -> str:
         """The cursor of the newest event."""

@@ -204,6 +204,7 @@ def _start(tx: Transaction, claim: Claim, head: Row, ended: int) -> Delivery:
             worker_id=claim.worker_id,
             attempt=attempt,
             folded=len(folded),
+            waited_ms=None if head["deliveries"] else (tx.at - head["submitted_at"]) // 1000,
         )
     )
     job = job_of(
