@@ -101,13 +101,14 @@ def serve_together(invocation: Invocation, *, handler: str | None, workers: int)
 
 def crew_of(invocation: Invocation, handler: str | None) -> Crew:
     """Make the launcher of workers that read the same settings as this process."""
-    given = {
-        "--config": invocation.config_file,
-        "--backend": invocation.backend,
-        "--handler": handler,
-    }
-    options = [part for name, value in given.items() if value for part in (name, str(value))]
-    return Crew(options, pid=os.getpid())
+    options = ["--handler", handler] if handler else []
+    return Crew([*options_of(invocation), *options], pid=os.getpid())
+
+
+def options_of(invocation: Invocation) -> list[str]:
+    """The options that have another process read the same settings as this one."""
+    given = {"--config": invocation.config_file, "--backend": invocation.backend}
+    return [part for name, value in given.items() if value for part in (name, str(value))]
 
 
 def ways_to_leave(crew: Crew, tell: Callable[[str], None]) -> list[Answer]:

@@ -8,10 +8,12 @@ import click
 from hotdesk.cli.eventlog import EventLog
 from hotdesk.cli.invocation import Invocation
 from hotdesk.cli.options import Command, pass_invocation
-from hotdesk.cli.serving import crew_of, ways_to_leave
+from hotdesk.cli.serving import crew_of, options_of, ways_to_leave
 from hotdesk.cli.signals import run_until_told
 from hotdesk.config import Config
+from hotdesk.web.doctor import Doctor
 from hotdesk.web.opening import open_web
+from hotdesk.web.upkeep import Upkeep
 from hotdesk.wiring.deployment import open_deployment
 
 
@@ -34,12 +36,17 @@ def up(invocation: Invocation, *, handler: str | None) -> None:
         has_color=invocation.output.has_color,
     )
 
+    more = {"HOTDESK_WORKER__HANDLER": handler} if handler else {}
+    upkeep = Upkeep.of(loaded, Doctor(options_of(invocation), more))
+
     async def work() -> None:
         crew = crew_of(invocation, handler)
         async with open_deployment(config, crew, tell=log.trouble, is_whole=True) as deployment:
 
             async def run() -> None:
-                async with open_web(config, deployment.backend, tell=log.trouble) as url:
+                async with open_web(
+                    config, deployment.backend, upkeep=upkeep, tell=log.trouble
+                ) as url:
                     await deployment.run(lambda port: log.say("up", **_served(config, port, url)))
 
             async with anyio.create_task_group() as logging:

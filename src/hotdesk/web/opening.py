@@ -19,6 +19,7 @@ from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
 from hotdesk.web.site import Site
 from hotdesk.web.streams import encode_event
+from hotdesk.web.upkeep import Upkeep
 from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.connection import client_of
 
@@ -58,7 +59,7 @@ def tokens_of(config: Config) -> list[Token]:
 
 @asynccontextmanager
 async def open_web(
-    config: Config, backend: Backend, *, tell: Callable[[str], None]
+    config: Config, backend: Backend, *, upkeep: Upkeep, tell: Callable[[str], None]
 ) -> AsyncIterator[str | None]:
     """Serve *backend* for as long as the block lasts; gives the URL, if it is enabled.
 
@@ -84,6 +85,7 @@ async def open_web(
         pool=config.pool.limits,
         check_project=config.check_project,
         patches=Patches(workspaces_of(config)),
+        upkeep=upkeep,
     )
     app = make_app(
         site,

@@ -15,6 +15,7 @@ from hotdesk.web.feed import Feed
 from hotdesk.web.metrics import Metrics
 from hotdesk.web.patches import Patches
 from hotdesk.web.problems import Refused
+from hotdesk.web.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Site:
     pool: PoolLimits
     check_project: Callable[[str], None]
     patches: Patches = field(default_factory=Patches)
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
     async def note(
         self, caller: Caller, action: str, target: str, *, desk: str = "", job_id: str = ""

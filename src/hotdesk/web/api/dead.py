@@ -72,7 +72,7 @@ async def _each(
     refused: list[NotDone] = []
     for job_id in dict.fromkeys(letters.jobs):
         try:
-            job = await _letter(here, job_id)
+            job = await letter(here, job_id)
             await once(job_id)
         except Rejected as error:
             refused.append(NotDone(job=job_id, problem=str(error)))
@@ -84,7 +84,13 @@ async def _each(
     return Outcome(done=done, refused=refused)
 
 
-async def _letter(here: Site, job_id: str) -> Job:
+async def letter(here: Site, job_id: str) -> Job:
+    """A job that is one, dead or failed.
+
+    Raises:
+        NotFound: There is no such job.
+        NotAllowed: It is none.
+    """
     job = await here.client.job(job_id)
     if job.state not in (JobState.DEAD, JobState.FAILED):
         raise NotAllowed(f"job {job_id} is {job.state}, no dead letter")

@@ -1,0 +1,79 @@
+"""The checks of ``hotdesk doctor``, made on demand and kept until they are made again.
+
+They are made by a process of their own: a check may read a whole database or wait for a
+repository, and neither holds up anybody here nor outlives its bound.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio
+
+from hotdesk.config.environment import variables
+from hotdesk.ports import Clock
+from hotdesk.wiring.finding import Finding, Level, fail
+
+SECONDS_MAX = 120.0
+SAID_MAX = 500
+# -P: a module of the current folder does not stand in for one of the library.
+PROGRAM = (sys.executable, "-P", "-m", "hotdesk", "doctor", "--json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was found, and when."""
+
+    at: datetime
+    findings: Sequence[Finding]
+
+
+class Doctor:
+    """Makes the checks, once at a time. ``since`` is set while they are made."""
+
+    def __init__(self, options: Sequence[str] = (), more: Mapping[str, str] | None = None) -> None:
+        """Give the program *options*, and *more* variables than this process has."""
+        self._command = [*PROGRAM, *options]
+        self._more = more or {}
+        self.since: datetime | None = None
+        self.latest: Examination | None = None
+
+    async def examine(self, clock: Clock) -> None:
+        """Make the checks, unless they are being made. What goes wrong is a finding, too."""
+        if self.since is not None:
+            return
+        self.since = clock.now()
+        try:
+            findings = await self._findings()
+            self.latest = Examination(at=clock.now(), findings=findings)
+        finally:
+            self.since = None
+
+    async def _findings(self) -> Sequence[Finding]:
+        with anyio.move_on_after(SECONDS_MAX):
+            try:
+                ended = await anyio.run_process(
+                    self._command,
+                    stdin=subprocess.DEVNULL,
+                    check=False,
+                    env={**variables(), **self._more},
+                )
+                return _read(ended.stdout) or [_unread(ended.stderr)]
+            except OSError as error:
+                return [fail(f"hotdesk doctor cannot be started: {error.strerror}", "see why")]
+        return [fail(f"the checks took longer than {SECONDS_MAX:.0f} s", "run: hotdesk doctor")]
+
+
+def _read(output: bytes) -> Sequence[Finding]:
+    records = [json.loads(line) for line in output.splitlines()]
+    return [
+        Finding(level=Level(each["level"]), what=each["what"], fix=each["fix"]) for each in records
+    ]
+
+
+def _unread(errors: bytes) -> Finding:
+    said = errors.decode(errors="replace").strip()[-SAID_MAX:] or "it said nothing"
+    return fail(f"hotdesk doctor failed: {said}", "run: hotdesk doctor")
