@@ -35,7 +35,7 @@ from tests.workspaces.origins import BareOrigin, git
 pytestmark = pytest.mark.anyio
 DESK = Desk("amelia", "scott")
 WORKS = """
-echo line >> page; echo said
+asked "leave it" || echo line >> page; echo said
 if asked slow && ! asked correction; then trap 'exit 0' INT; while :; do sleep 0.02; done; fi
 remembered | sed 's/^/answer /'
 """
@@ -242,6 +242,26 @@ async def test_an_interrupted_job_whose_worker_was_lost_is_told_once_to_the_next
     assert ("in commit" in result.text) == is_kept
     lines = git("show", "hotdesk/scott/t1:page", at=origin.path)
     assert lines == ("line\nline" if is_kept else "line")
+
+
+@pytest.mark.parametrize(
+    "step", ["after the answer is saved", "while it is published", "before it is settled"]
+)
+async def test_a_job_that_adds_nothing_is_not_run_again_once_its_answer_is_saved(
+    owners: Owners, step: str
+) -> None:
+    await owners.submit("j1", "slow painting")
+    await owners.next("interrupted")
+    await owners.submit("j2", "correction: leave it")
+
+    assert await owners.next(step) is None
+    result = await owners.next()
+
+    assert result is not None
+    assert "leave it" in result.text
+    log = "".join(chunk.text for chunk in await owners.backend.log("j2"))
+    assert "[published before; not run again]" in log
+    assert log.endswith("published\n")
 
 
 async def test_what_was_published_before_is_answered_with_the_words_of_the_agent(

@@ -4,18 +4,19 @@ The agent is asked, works in the current folder, and says what came of it. Commi
 pushing are done here, after it has ended: nothing of what it leaves is run outside its walls.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
-from hotdesk.agents.prompt import Failure
 from hotdesk.confinement import Confinement
 from hotdesk.desks import Claim, Delivery, Desk, Job, Result
 from hotdesk.errors import AttemptFailed, NotFound
 from hotdesk.ports import Archive, Clock, Context, Records, Tallies
 from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.attachments import Attachments
-from hotdesk.runners.conversation import EARLIER_MAX, Conversation
+from hotdesk.runners.conversation import Conversation
+from hotdesk.runners.earlier import earlier
 from hotdesk.runners.exchange import Exchange
 from hotdesk.runners.homes import Homes
 from hotdesk.runners.images import Images
@@ -23,13 +24,10 @@ from hotdesk.runners.jobfile import description
 from hotdesk.runners.progress import Progress
 from hotdesk.runners.sessions import Sessions
 from hotdesk.runners.spending import Spending
-from hotdesk.runners.step import StepFailed, StepsStopped
+from hotdesk.runners.step import StepsStopped
 from hotdesk.runners.steps import Steps
 from hotdesk.runners.talk import Talk
 from hotdesk.workspaces import Workspace, Workspaces
-
-PAGE = 20
-"""How many jobs of a thread are read at once; more only where these do not say enough."""
 
 
 class CommandRunner:
@@ -66,8 +64,10 @@ class CommandRunner:
         )
         self._spending = Spending(tallies, clock)
         self._steps = Steps(confinement, walls, workspaces, walls.steps)
+        # Of the job that was run last, from here on.
+        self._job_id = ""
         self._workspace: Workspace | None = None
-        self._progress = Progress()
+        self._progress = self._saved = Progress()
 
     async def take_over(self, claim: Claim, thread: str) -> None:
         """End what the former owner left running, and fence the branch of *thread*.
@@ -84,17 +84,19 @@ class CommandRunner:
     async def run(self, delivery: Delivery, context: Context) -> Result | None:
         """Run the agent to its end; ``None`` when it was stopped by an interrupt.
 
-        A job whose final commit is on its branch already is not run again.
+        A job whose final commit is on its branch already is not run again, nor is one that has
+        answered for the commits of others.
 
         Raises:
             ClaimLost: A later generation was on the branch.
             AttemptFailed: The agent failed, or there is nothing to run it in or with.
         """
-        self._workspace = None
         job = delivery.job
+        self._job_id, self._workspace = job.id, None
+        self._progress = self._saved = Progress.read(job.partial)
         agent = self._agent(job.desk)
-        self._progress = Progress.read(job.partial)
-        if commit := await self._workspaces.published(job.desk, job.thread, job.id):
+        commit = await self._workspaces.published(job.desk, job.thread, job.id)
+        if commit := commit or self._progress.commit:
             await context.log("[published before; not run again]\n")
             return self._progress.result(commit=commit)
         workspace = await self._workspaces.open(
@@ -134,7 +136,7 @@ class CommandRunner:
                 exchange,
                 conversation,
                 self._sessions,
-                earlier=self._earlier,
+                earlier=partial(earlier, self._records),
                 delivery=delivery,
                 context=context,
                 attachments=[each.line for each in offer.files],
@@ -155,21 +157,18 @@ class CommandRunner:
             ClaimLost: Another generation was on the branch.
             AttemptFailed: It could not be committed or pushed.
         """
-        workspace = self._workspace
-        if workspace is None:
-            return
         job = delivery.job
         await self._steps.discard(job.desk, delivery.claim.generation)
-        agent = self._agent(job.desk)
-        commit = await workspace.commit(
-            f"Partial: {job.instruction}",
-            now=self._clock.now(),
-            is_partial=True,
-            author=agent.author,
-        )
-        pushed = await workspace.push(confirm=context.confirm) if commit.id else ""
-        if pushed or self._progress.cost_usd is not None:
-            await context.save_partial(self._progress.json(), commit=pushed)
+        if job.id != self._job_id:
+            # It was stopped before it was run: what is here is another job's.
+            return
+        try:
+            pushed = await self._push_partial(job, context)
+        except AttemptFailed:
+            # What it cost is kept, also where its work cannot be.
+            await self._save(context)
+            raise
+        await self._save(context, commit=pushed)
 
     async def publish(self, delivery: Delivery, result: Result, context: Context) -> Result:
         """Commit what the agent has done, push it to the thread's branch, and make it visible.
@@ -183,19 +182,27 @@ class CommandRunner:
         workspace, self._workspace = self._workspace, None
         job = delivery.job
         agent = self._agent(job.desk)
-        if workspace is not None:
-            result = await self._push(agent, workspace, delivery, result, context)
-        if result.commit:
-            await self._steps.publish(
-                agent.steps, result.commit, delivery, context, workspace=workspace
-            )
-        else:
+        try:
+            if workspace is not None:
+                result = await self._push(agent, workspace, delivery, result, context)
+            if result.commit:
+                await self._steps.publish(
+                    agent.steps,
+                    result.commit,
+                    delivery,
+                    context,
+                    workspace=workspace,
+                    answer=self._progress.text,
+                )
+        finally:
             await self._steps.discard(job.desk, delivery.claim.generation)
         return result
 
     async def leave(self, claim: Claim) -> None:
-        """Remove the folders that earlier generations of the desk left."""
+        """Remove what the desk has left of this generation's commands, and of earlier ones."""
         self._workspace = None
+        # First, and also after a loss between the agent and its publication.
+        await self._steps.discard(claim.desk, claim.generation)
         await self._workspaces.remove_old(claim.desk, claim.generation)
         await self._homes.remove_older(claim.desk, claim.generation)
         await self._steps.remove_older(claim.desk, claim.generation)
@@ -220,7 +227,7 @@ class CommandRunner:
                 return None
             if not fixes_left:
                 raise AttemptFailed(failed.reason, is_retryable=False)
-            text = await talk.fix(_told(failed))
+            text = await talk.fix(failed.told)
         return text
 
     async def _push(
@@ -237,14 +244,37 @@ class CommandRunner:
             await context.log(f"[not committed: {skipped}]\n")
         if not commit.id:
             # What a job that was interrupted has done is on the branch, and not visible yet.
-            has_partial = job.partial_commit or any(each.partial_commit for each in delivery.folded)
-            return replace(result, commit=workspace.tip.head) if has_partial else result
+            if job.partial_commit or any(each.partial_commit for each in delivery.folded):
+                result = replace(result, commit=workspace.tip.head)
+                # Nothing at the origin says that this job has answered for it.
+                self._progress = self._progress.with_result(result)
+                await self._save(context)
+            return result
         changes = await workspace.changes()
         result = replace(result, changes=changes.lines())
         # If this worker is lost behind the push, the next one answers with this.
         self._progress = self._progress.with_result(result)
-        await context.save_partial(self._progress.json())
+        await self._save(context)
         return replace(result, commit=await workspace.push(confirm=context.confirm))
+
+    async def _push_partial(self, job: Job, context: Context) -> str:
+        """Push what there is, once; the commit is empty if there is nothing."""
+        workspace, self._workspace = self._workspace, None
+        if workspace is None:
+            return ""
+        commit = await workspace.commit(
+            f"Partial: {job.instruction}",
+            now=self._clock.now(),
+            is_partial=True,
+            author=self._agent(job.desk).author,
+        )
+        return await workspace.push(confirm=context.confirm) if commit.id else ""
+
+    async def _save(self, context: Context, *, commit: str = "") -> None:
+        """Save what is not saved yet, with the commit that partial work is in."""
+        if commit or self._progress != self._saved:
+            await context.save_partial(self._progress.json(), commit=commit)
+            self._saved = self._progress
 
     async def _with_attachments(self, delivery: Delivery) -> Delivery:
         """*delivery* with the attachments of the interrupted jobs, whose requests still count."""
@@ -258,21 +288,6 @@ class CommandRunner:
         origin = replace(job.origin, attachments=tuple(dict.fromkeys(attachments)))
         return replace(delivery, job=replace(job, origin=origin))
 
-    async def _earlier(self, job: Job) -> AsyncGenerator[Job, None]:
-        """Turn the pages of the job's thread; whoever has enough stops."""
-        before = ""
-        for _ in range(EARLIER_MAX // PAGE):
-            page = await self._records.jobs(
-                desk=job.desk, thread=job.thread, limit=PAGE, before=before
-            )
-            for each in page:
-                yield each
-            # A short page that goes on has looked through thousands of jobs of other threads:
-            # what was said before them is not worth the same once more.
-            if not page.next or len(page) < PAGE:
-                return
-            before = page.next
-
     def _agent(self, desk: Desk) -> Agent:
         try:
             return self._agents[desk.project]
@@ -281,11 +296,3 @@ class CommandRunner:
                 f"project {desk.project} is not configured; add [projects.{desk.project}]",
                 is_retryable=False,
             ) from None
-
-
-def _told(failed: StepFailed) -> Failure:
-    """What failed, as the agent is told of it."""
-    end = f"exit status {failed.exit_code}"
-    if failed.exceeded is not None:
-        end = f"not finished within {failed.exceeded.total_seconds():g} s"
-    return Failure(command=failed.command, end=end, lines=failed.tail)

@@ -14,9 +14,14 @@ KEY = "hotdesk"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """``text``, ``changes`` and ``notes`` as in a ``Result``; empty before there is an answer."""
+    """``text``, ``changes`` and ``notes`` as in a ``Result``; empty before there is an answer.
+
+    ``commit`` is the one that the answer stands for where the job has added none of its own:
+    the work of interrupted jobs that it continues.
+    """
 
     text: str = ""
+    commit: str = ""
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cost_usd: float | None = None
@@ -27,9 +32,10 @@ class Progress:
         found = partial.get(KEY) if isinstance(partial, dict) else None
         if not isinstance(found, dict):
             return cls()
-        text, cost = found.get("text"), found.get("cost_usd")
+        text, commit, cost = found.get("text"), found.get("commit"), found.get("cost_usd")
         return cls(
             text=text if isinstance(text, str) else "",
+            commit=commit if isinstance(commit, str) else "",
             changes=_texts(found.get("changes")),
             notes=_texts(found.get("notes")),
             cost_usd=float(cost) if isinstance(cost, int | float) else None,
@@ -40,6 +46,7 @@ class Progress:
         return {
             KEY: {
                 "text": self.text,
+                "commit": self.commit,
                 "changes": list(self.changes),
                 "notes": list(self.notes),
                 "cost_usd": self.cost_usd,
@@ -52,7 +59,13 @@ class Progress:
 
     def with_result(self, result: Result) -> Self:
         """Once there is an answer."""
-        return replace(self, text=result.text, changes=result.changes, notes=result.notes)
+        return replace(
+            self,
+            text=result.text,
+            commit=result.commit,
+            changes=result.changes,
+            notes=result.notes,
+        )
 
     def result(self, *, commit: str = "") -> Result:
         """The result of a job that was published before."""

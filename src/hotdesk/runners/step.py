@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from hotdesk.agents.prompt import Failure
 from hotdesk.confinement import Network
+from hotdesk.runners.tail import last_lines
 
 COMMAND_LENGTH_MAX = 200
 Kind = Literal["after", "publish"]
@@ -105,10 +107,26 @@ class StepFailed:
     @property
     def reason(self) -> str:
         """What happened, in words for the user."""
+        return self._with(self.tail)
+
+    @property
+    def brief(self) -> str:
+        """The same with fewer lines, so that a mail has room for more than this."""
+        return self._with(last_lines(self.tail.encode(), lines_max=10, length_max=1000))
+
+    @property
+    def told(self) -> Failure:
+        """What happened, as the agent is told of it."""
+        end = f"exit status {self.exit_code}"
+        if self.exceeded is not None:
+            end = f"not finished within {self.exceeded.total_seconds():g} s"
+        return Failure(command=self.command, end=end, lines=self.tail)
+
+    def _with(self, tail: str) -> str:
         how = f"failed (exit status {self.exit_code})"
         if self.exceeded is not None:
             how = f"was not finished within {self.exceeded.total_seconds():g} s"
-        return f"{shown(self.command)} {how}" + (f":\n{self.tail}" if self.tail else "")
+        return f"{shown(self.command)} {how}" + (f":\n{tail}" if tail else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,12 +81,14 @@ class Steps:
         context: Context,
         *,
         workspace: Workspace | None = None,
+        answer: str = "",
     ) -> None:
         """Run ``publish`` for *commit*, which is on its branch; the place is gone then.
 
         ``after`` is run again where the place does not hold the tree of the commit: a worker
         was lost meanwhile, or others had moved the branch. In *workspace*, if there is one,
-        processes are noted for a later owner to end. No interrupt counts any more.
+        processes are noted for a later owner to end. No interrupt counts any more. A failure
+        also tells the agent's *answer*, which nobody would hear otherwise.
 
         Raises:
             AttemptFailed: A command failed or took too long. All are run again with the next
@@ -100,12 +102,12 @@ class Steps:
                 return
             tree = await self._workspaces.tree(desk, commit)
             if self._built != (desk, generation, tree):
-                _check(await self._build(plan, tree, work))
+                _check(await self._build(plan, tree, work), answer)
             await self._places.make_home(self._places.of(desk, generation) / "publish")
             for step in plan.steps_publish:
                 told = replace(step, env={**step.env, "HOTDESK_COMMIT": commit})
                 await context.confirm()
-                _check(await self._run(told, work))
+                _check(await self._run(told, work), answer)
         finally:
             await self.discard(desk, generation)
 
@@ -246,6 +248,8 @@ class _Log:
         await self._context.log(self._decoder.decode(self._redaction.finish(), final=True))
 
 
-def _check(ended: StepFailed | StepsStopped | None) -> None:
-    if isinstance(ended, StepFailed):
-        raise AttemptFailed(f"not published: {ended.reason}")
+def _check(ended: StepFailed | StepsStopped | None, answer: str) -> None:
+    if not isinstance(ended, StepFailed):
+        return
+    reason = f"not published: {ended.brief}"
+    raise AttemptFailed(f"{reason}\n\nThe agent had answered:\n{answer}" if answer else reason)

@@ -16,15 +16,15 @@ _STRING = re.compile(r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x
 _SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?")
 
 
-def last_lines(output: bytes, *, lines_max: int = LINES_MAX) -> str:
+def last_lines(output: bytes, *, lines_max: int = LINES_MAX, length_max: int = LENGTH_MAX) -> str:
     """Return the last lines that say something, without what controls a terminal."""
     text = output.decode(errors="replace").replace("\r\n", "\n")
     text = _SEQUENCE.sub("", _STRING.sub("", text))
     lines = [_shown(line) for line in text.split("\n")]
     last = "\n".join([line for line in lines if line][-lines_max:])
-    if len(last) <= LENGTH_MAX:
+    if len(last) <= length_max:
         return last
-    return last[-LENGTH_MAX:].partition("\n")[2]
+    return last[-length_max:].partition("\n")[2]
 
 
 def _shown(line: str) -> str:
