@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import smtplib
 import socket
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 
 import anyio
 import pytest
 from anyio import to_thread
 
-from hotdesk.intakes.smtp import MAILS_AT_ONCE, SmtpIntake
+from hotdesk.intakes.connection import ERRORS_MAX
+from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.proof.verdict import believe
 from tests.intakes.conftest import (
     Listen,
@@ -144,7 +145,7 @@ async def test_a_client_that_never_reads_is_cut_off_too(post: Post) -> None:
         port = await tasks.start(intake.run)
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
             await stream.receive()
-            (connection,) = intake._connections
+            (connection,) = intake._connections._open
             assert connection.transport is not None
             # Over a network the kernel holds less of what nobody reads than on loopback.
             server_end = connection.transport.get_extra_info("socket")
@@ -157,34 +158,6 @@ async def test_a_client_that_never_reads_is_cut_off_too(post: Post) -> None:
         tasks.cancel_scope.cancel()
 
     assert reply[0] == 250
-
-
-async def test_more_mails_than_the_bound_wait_before_they_are_received(listen: Listen) -> None:
-    async with listen() as port, AsyncExitStack() as stack:
-        streams = [
-            await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port))
-            for _ in range(MAILS_AT_ONCE + 1)
-        ]
-        *first, last = streams
-        for stream in first:
-            await stream.send(start_of_mail(SCOTT))
-            await until_received(stream, b"354")
-        await last.send(start_of_mail(SCOTT))
-        await until_received(last, b"250 2.1.5")
-        with anyio.move_on_after(0.2) as waited:
-            await until_received(last, b"354")
-
-        await first[0].send(a_mail() + b"\r\n.\r\n")
-
-        assert waited.cancelled_caught
-        await until_received(last, b"354")
-
-
-async def until_received(stream: anyio.abc.ByteReceiveStream, words: bytes) -> None:
-    received = b""
-    with anyio.fail_after(10):
-        while words not in received:
-            received += await stream.receive()
 
 
 async def test_a_client_that_goes_away_in_the_middle_leaves_nothing(
@@ -214,6 +187,36 @@ async def test_what_is_not_offered_is_refused_and_reveals_nothing(listen: Listen
 
     async with listen() as port:
         assert await to_thread.run_sync(talk, port) == [5, 4, 5, 5]
+
+
+async def test_lines_that_are_no_commands_end_the_connection(listen: Listen) -> None:
+    async with listen() as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(b"\r\n" * ERRORS_MAX * 10)
+        replies = (await everything_from(stream)).splitlines()
+
+    assert [reply[:3] for reply in replies] == [b"220", *[b"500"] * ERRORS_MAX, b"421"]
+
+
+async def test_a_line_that_is_too_long_refuses_its_mail_and_nothing_else(
+    post: Post, listen: Listen
+) -> None:
+    def talk(port: int) -> list[tuple[int, bytes]]:
+        with connected(port) as smtp:
+            lines = (999, 998)
+            return [
+                (smtp.mail("anna@example.org"), smtp.rcpt(SCOTT), smtp.data(a_mail("x" * length)))[
+                    2
+                ]
+                for length in lines
+            ]
+
+    async with listen() as port:
+        refused, taken = await to_thread.run_sync(talk, port)
+
+    assert refused[0] == 554
+    assert b"let your mail program encode it" in refused[1]
+    assert taken[0] == 250
+    assert (await post.the_job()).instruction.endswith("x" * 998)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from hotdesk.mail.letter import Mailbox
 from hotdesk.mail.proof.dmarc import DmarcProver
+from hotdesk.mail.proof.hosts import address_of
 from hotdesk.mail.proof.results import findings_of, relay_proof
 from hotdesk.mail.proof.signature import Invalid, read_signature
-from hotdesk.mail.proof.spf import address_of
 from hotdesk.mail.proof.spf_record import Misspelt, expand, is_record, read_record
 from hotdesk.mail.proof.verdict import Peer
 from hotdesk.mail.rejection import MailRejected

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hotdesk.errors import Unavailable
+from hotdesk.mail.proof.hosts import address_of
 from hotdesk.mail.proof.names import LOOK_UPS_MAX, LookUps, TooMuch
-from hotdesk.mail.proof.spf import SpfResult, address_of, check_host
+from hotdesk.mail.proof.spf import SpfResult, check_host
 from hotdesk.mail.proof.spf_record import Misspelt, expand, is_record, read_record
 from hotdesk.mail.proof.verdict import Peer
 from tests.mail.signing import Zone

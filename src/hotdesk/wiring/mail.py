@@ -14,6 +14,7 @@ from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.outbox import Outbox
 from hotdesk.mail.proof.dmarc import DmarcProver
 from hotdesk.mail.proof.dns import DnsResolver
+from hotdesk.mail.proof.hosts import is_inside
 from hotdesk.mail.proof.results import RelayProver
 from hotdesk.mail.proof.verdict import Prover, believe
 from hotdesk.mail.relay import Relay
@@ -82,6 +83,7 @@ def mail_of(
         is_lmtp=config.mail.protocol == "lmtp",
         size_max=config.mail.size_max_bytes,
         connections_max=config.mail.connections_max,
+        is_relay=(lambda _: True) if config.mail.proof == "relay" else is_inside,
         on_error=tell,
     )
     outbox = None

@@ -5,7 +5,6 @@ not proved is not proved. A domain without a record gets the same, without the d
 beside and below it.
 """
 
-import ipaddress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,25 +14,17 @@ from hotdesk.errors import Unavailable
 from hotdesk.mail.letter import Mailbox
 from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.proof.dkim import Signers, signers_of
+from hotdesk.mail.proof.hosts import address_of, is_inside
 from hotdesk.mail.proof.names import LookUps, Resolver, TooMuch
 from hotdesk.mail.proof.organization import is_aligned, organization_of
 from hotdesk.mail.proof.signature import Invalid, tags_of
-from hotdesk.mail.proof.spf import SpfResult, address_of, check_host
+from hotdesk.mail.proof.spf import SpfResult, check_host
 from hotdesk.mail.proof.verdict import How, Peer, Proof, unproven
 
 PROOF_SECONDS_MAX = 18.0
 REASONS_MAX = 3
 
 _VERSION = "DMARC1"
-# Who connects from there is a relay of ours, or a neighbour of it: SPF speaks of the
-# host that handed the mail to the relay.
-_INSIDE = tuple(
-    map(
-        ipaddress.ip_network,
-        "127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 100.64.0.0/10 "
-        "::1/128 fc00::/7 fe80::/10".split(),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +92,8 @@ class _Trial:
     async def _why_not_by_spf(self, peer: Peer, policy: Policy) -> str:
         """Say why SPF proves nothing; nothing, if it does."""
         address, path = address_of(peer.address), parse_address(peer.return_path)
-        if address is None or any(address in network for network in _INSIDE):
+        if address is None or is_inside(address):
+            # SPF speaks of the host that handed the mail to the relay.
             return "SPF: the mail comes through a relay"
         if path is None or not is_aligned(
             path.domain, self.sender.domain, is_strict=policy.is_spf_strict

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotdesk.errors import Rejected
+from hotdesk.mail.proof.hosts import Address
 from hotdesk.mail.proof.names import Kind, LookUps, TooMuch
 from hotdesk.mail.proof.spf_record import (
-    Address,
     Misspelt,
     Record,
     Term,
@@ -47,15 +47,6 @@ _QUALIFIERS = {
     "~": SpfResult.SOFTFAIL,
     "?": SpfResult.NEUTRAL,
 }
-
-
-def address_of(text: str) -> Address | None:
-    """Read the address of a host; one of version 4 written as version 6 is of version 4."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 async def check_host(peer: Peer, address: Address, domain: str, look_up: LookUps) -> SpfResult:

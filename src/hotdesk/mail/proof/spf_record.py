@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from hotdesk.errors import Rejected
+from hotdesk.mail.proof.hosts import Address
 from hotdesk.mail.proof.verdict import Peer
 
 TERMS_MAX = 200
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _RECORD = re.compile(r"v=spf1(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _MODIFIER = re.compile(r"([a-z][a-z0-9_.-]*)=(.*)", re.IGNORECASE)
