@@ -19,7 +19,6 @@ ALLOWED = {
         "SCAN held USING COVERING INDEX held_by_age": "the first rows, up to the limit",
         "SCAN job USING INDEX job_unended": "the first rows, up to the limit",
     },
-    "latest_events": {"SCAN event": "the last rows of the table, up to the limit"},
     "folded": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
     "owed": {"USE TEMP B-TREE FOR ORDER BY": "the interrupted jobs of one thread"},
     "threads_latest": {

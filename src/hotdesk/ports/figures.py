@@ -100,8 +100,12 @@ class Figures(Protocol):
         """What happened from the step of *since* on, up to now."""
         ...
 
-    async def latest_events(self, *, limit: int = 100) -> list[StoredEvent]:
-        """The newest events, the latest first."""
+    async def latest_events(self, *, limit: int = 100, before: str = "") -> list[StoredEvent]:
+        """The newest events, the latest first; those older than the cursor *before* on demand.
+
+        Raises:
+            Rejected: The cursor is not one of ours.
+        """
         ...
 
 

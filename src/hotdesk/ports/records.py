@@ -148,6 +148,10 @@ class Records(Protocol):
         """The output of a job behind chunk number *after*."""
         ...
 
+    async def last_output(self, job_ids: Sequence[str]) -> dict[str, LogChunk]:
+        """The newest piece of output of each of these jobs that has any."""
+        ...
+
     async def record(self, events: Sequence[Event], *, now: datetime) -> None:
         """Store events that no verb of ``Desks`` makes true."""
         ...

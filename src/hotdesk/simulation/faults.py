@@ -41,7 +41,7 @@ FOCUS = 25
 # What only looks changes nothing, so nothing needs to be looked at after it.
 LOOKS = frozenset(
     "changed counted counts desk desks due_answers events held held_job job jobs latest_cursor"
-    " latest_events queue trend workers".split()
+    " last_output latest_events queue trend workers".split()
 )
 
 

@@ -188,5 +188,7 @@ class FiguresContract(Contract):
         everything = await scene.backend.events()
 
         found = await scene.backend.latest_events(limit=limit)
+        older = await scene.backend.latest_events(limit=limit, before=found[-1].cursor)
 
         assert found == everything[::-1][:limit]
+        assert older == everything[::-1][limit : 2 * limit]

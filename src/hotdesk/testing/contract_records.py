@@ -210,3 +210,5 @@ class RecordsContract(Contract):
         assert await scene.backend.log("a", after=1) == chunks[1:]
         assert await scene.backend.log("a", limit=1) == chunks[:1]
         assert await scene.backend.log("nothing") == []
+        last = await scene.backend.last_output(["a", "b", "nothing"])
+        assert last == {"a": chunks[2], "b": (await scene.backend.log("b"))[2]}

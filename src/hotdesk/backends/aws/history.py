@@ -76,11 +76,13 @@ class History:
         _, settled, _ = await self._look()
         return settled
 
-    async def newest(self, limit: int) -> list[StoredEvent]:
-        """The newest events, the latest first; there may be gaps in between."""
+    async def newest(self, limit: int, before: str) -> list[StoredEvent]:
+        """The newest events below *before*, the latest first; there may be gaps in between."""
         items: list[Item] = []
         for number in range(EVENT_SHARDS):
-            query = self._table.query(event_shard(number), limit=limit, is_backward=True)
+            query = self._table.query(
+                event_shard(number), before=before, limit=limit, is_backward=True
+            )
             items += [item async for item in query]
         items = sorted((item for item in items if "until" not in item), key=_start, reverse=True)
         return [stored_event(item) for item in items[:limit]]

@@ -149,20 +149,30 @@ class AwsRecords:
 
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
         """The output of a job behind chunk number *after*."""
-        rows: list[dict[str, Any]] = []
+        chunks: list[LogChunk] = []
         async for item in self._table.query(f"log {job_id}", after=serial(after), limit=limit):
             # It goes with its job.
             with suppress(Refused):
-                rows.append(await self._table.blobs.unpack(job_id, item, {}))
-        return [
-            LogChunk(
-                number=int(row["sk"]),
-                attempt=row["attempt"],
-                at=instant_of(row["at"]),
-                text=row["text"],
-            )
-            for row in rows
-        ]
+                chunks.append(await self._chunk(job_id, item))
+        return chunks
+
+    async def last_output(self, job_ids: Sequence[str]) -> dict[str, LogChunk]:
+        """The newest piece of output of each of these jobs that has any."""
+        found: dict[str, LogChunk] = {}
+        for each in job_ids:
+            async for item in self._table.query(f"log {each}", limit=1, is_backward=True):
+                with suppress(Refused):
+                    found[each] = await self._chunk(each, item)
+        return found
+
+    async def _chunk(self, job_id: str, item: Item) -> LogChunk:
+        row: dict[str, Any] = await self._table.blobs.unpack(job_id, item, {})
+        return LogChunk(
+            number=int(row["sk"]),
+            attempt=row["attempt"],
+            at=instant_of(row["at"]),
+            text=row["text"],
+        )
 
     async def record(self, events: Sequence[Event], *, now: datetime) -> None:
         """Store events that no verb of ``Desks`` makes true."""
@@ -189,9 +199,10 @@ class AwsRecords:
         )
         return [stored_event(item) for item in items]
 
-    async def latest_events(self, *, limit: int = 100) -> list[StoredEvent]:
-        """The newest events, the latest first."""
-        return await self._history.newest(limit)
+    async def latest_events(self, *, limit: int = 100, before: str = "") -> list[StoredEvent]:
+        """The newest events, the latest first, older than *before*."""
+        below = serial(listing.number_of(before)) if before else ""
+        return await self._history.newest(limit, below)
 
     async def counts(self) -> Counts:
         """How much there is now."""

@@ -55,4 +55,4 @@ ON CONFLICT (step) DO UPDATE SET counts = excluded.counts;
 DELETE FROM figure WHERE step < :before;
 
 -- name: latest_events
-SELECT * FROM event ORDER BY cursor DESC LIMIT :limit;
+SELECT * FROM event WHERE cursor < :before ORDER BY cursor DESC LIMIT :limit;

@@ -103,6 +103,9 @@ INSERT INTO log (job, number, attempt, at, text) VALUES (:job, :number, :attempt
 -- name: log_after
 SELECT * FROM log WHERE job = :job AND number > :after ORDER BY number LIMIT :limit;
 
+-- name: log_end
+SELECT * FROM log WHERE job = :job ORDER BY number DESC LIMIT 1;
+
 -- name: remember_mail
 INSERT INTO mail (message_id, desk, thread, at) VALUES (:message_id, :desk, :thread, :at)
 ON CONFLICT DO NOTHING;

@@ -24,6 +24,8 @@ from hotdesk.ports import Answer, Counts, LogChunk, Page, ThreadView, Trend
 
 T = TypeVar("T")
 
+CURSOR_MAX = 2**63 - 1  # Of an INTEGER of SQLite.
+
 
 class SqliteRecords:
     """``Records`` on one file; ``SqliteBackend`` adds the verbs of the protocol."""
@@ -114,15 +116,12 @@ class SqliteRecords:
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
         """The output of a job behind chunk number *after*."""
         rows = self._file.read(lambda tx: tx.all("log_after", job=job_id, after=after, limit=limit))
-        return [
-            LogChunk(
-                number=row["number"],
-                attempt=row["attempt"],
-                at=from_us(row["at"]),
-                text=row["text"],
-            )
-            for row in rows
-        ]
+        return [_chunk(row) for row in rows]
+
+    async def last_output(self, job_ids: Sequence[str]) -> dict[str, LogChunk]:
+        """The newest piece of output of each of these jobs that has any."""
+        found = self._file.read(lambda tx: {each: tx.one("log_end", job=each) for each in job_ids})
+        return {name: _chunk(row) for name, row in found.items() if row is not None}
 
     async def record(self, events: Sequence[Event], *, now: datetime) -> None:
         """Store events that no verb of ``Desks`` makes true."""
@@ -146,9 +145,10 @@ class SqliteRecords:
             )
         return [event_of(row) for row in rows]
 
-    async def latest_events(self, *, limit: int = 100) -> list[StoredEvent]:
-        """The newest events, the latest first."""
-        rows = self._file.read(lambda tx: tx.all("latest_events", limit=limit))
+    async def latest_events(self, *, limit: int = 100, before: str = "") -> list[StoredEvent]:
+        """The newest events, the latest first, older than *before*."""
+        cursor = number_of(before) if before else CURSOR_MAX
+        rows = self._file.read(lambda tx: tx.all("latest_events", limit=limit, before=cursor))
         return [event_of(row) for row in rows]
 
     async def counts(self) -> Counts:
@@ -282,3 +282,9 @@ class SqliteRecords:
         """Free what a dead worker held."""
         await self._write(lambda tx: claiming.bury(tx, worker_id), now)
         self._bell.forget(worker_id)
+
+
+def _chunk(row: Row) -> LogChunk:
+    return LogChunk(
+        number=row["number"], attempt=row["attempt"], at=from_us(row["at"]), text=row["text"]
+    )
