@@ -15,7 +15,7 @@ from hotdesk.desks import Claim, Delivery, Desk, InterruptPolicy, NewJob, Result
 from hotdesk.placement import PoolLimits
 from hotdesk.planner.outcome import Outcome, Timing
 from hotdesk.planner.traffic import Arrival
-from hotdesk.planner.waits import WaitsByHour
+from hotdesk.planner.waits import Waits, WaitsByHour
 from hotdesk.pool import Pool
 from hotdesk.ports import Context, WorkerCard
 from hotdesk.session import WorkerLimits
@@ -48,7 +48,7 @@ class _Agent:
             self._prepared = delivery.claim
             await anyio.sleep(timing.prepare)
         job = engine.jobs[delivery.job.id]
-        engine.outcome.waits.add(job.at, anyio.current_time() - job.at)
+        engine.outcome.waits.add(anyio.current_time() - job.at)
         with anyio.move_on_after(job.seconds) as work:
             await context.interrupted.wait()
         if not work.cancelled_caught:
@@ -94,7 +94,7 @@ class Engine:
     def __init__(self, path: Path, timing: Timing, limits: WorkerLimits, tasks: TaskGroup) -> None:
         self.timing = timing
         self.jobs: dict[str, Arrival] = {}
-        self.outcome = Outcome(waits=WaitsByHour(promise=math.inf))
+        self.outcome = Outcome(waits=Waits(), delays=WaitsByHour(promise=math.inf))
         self._path = path
         self._limits = limits
         self._tasks = tasks

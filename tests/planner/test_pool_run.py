@@ -40,7 +40,7 @@ def played(
 def test_jobs_of_one_desk_run_one_after_the_other_however_many_workers_are_free() -> None:
     outcome = played([Arrival(0, "a", 10), Arrival(1, "a", 10)], least=3, most=3)
 
-    assert outcome.waits.all.total == 9
+    assert outcome.waits.total == 9
     assert outcome.claims == 1
 
 
@@ -48,23 +48,23 @@ def test_a_worker_that_lingers_starts_the_next_job_of_its_desk_unprepared() -> N
     timing = Timing(cold_start=0, prepare=5, stop=0)
     jobs = [Arrival(0, "a", 10), Arrival(30, "a", 10)]
 
-    assert played(jobs, linger=60, timing=timing).waits.all.total == 5
-    assert played(jobs, linger=0, timing=timing).waits.all.total == 10
+    assert played(jobs, linger=60, timing=timing).waits.total == 5
+    assert played(jobs, linger=0, timing=timing).waits.total == 10
 
 
 def test_a_worker_that_lingers_leaves_for_a_desk_that_waits() -> None:
     outcome = played([Arrival(0, "a", 10), Arrival(20, "b", 10)], linger=600)
 
-    assert outcome.waits.all.most == 0
+    assert outcome.waits.most == 0
 
 
 def test_a_desk_that_was_served_long_enough_gives_way() -> None:
     jobs = [Arrival(n / 100, "a", 10) for n in range(10)] + [Arrival(5, "b", 1)]
-    waits = played(jobs, session_max=25).waits.all
+    waits = played(jobs, session_max=25).waits
 
     # Of "a" four jobs run: the third is begun within the session, and the fourth ends it.
     assert waits.quantile(0.99) < 101
-    assert played(jobs, session_max=1000).waits.all.total - waits.total == pytest.approx(54)
+    assert played(jobs, session_max=1000).waits.total - waits.total == pytest.approx(54)
 
 
 def test_a_pool_starts_no_more_than_its_most_and_lets_go_what_idles() -> None:
@@ -82,13 +82,13 @@ def test_a_correction_stops_what_runs_and_takes_the_place_of_what_waits() -> Non
     jobs = [Arrival(0, "a", 100), Arrival(10, "a", 5, is_correction=True)]
     outcome = played(jobs, timing=timing)
 
-    assert (outcome.interrupted, outcome.waits.all.most) == (1, 1)
+    assert (outcome.interrupted, outcome.waits.most) == (1, 1)
     assert outcome.busy_seconds == 16
 
     jobs = [Arrival(0, "a", 9), Arrival(1, "a", 9), Arrival(2, "a", 5, is_correction=True)]
     outcome = played(jobs, timing=timing)
 
-    assert (outcome.folded, outcome.waits.all.count, outcome.busy_seconds) == (1, 2, 14)
+    assert (outcome.folded, outcome.waits.count, outcome.busy_seconds) == (1, 2, 14)
 
 
 def test_a_job_near_its_end_is_not_prolonged_by_a_correction() -> None:
@@ -106,7 +106,7 @@ def test_work_that_a_crash_cut_off_is_done_again_after_the_takeover() -> None:
     calm, rough = played(jobs, most=9), played(jobs, most=9, timing=timing)
 
     assert rough.crashes > 100
-    assert rough.waits.all.count == calm.waits.all.count
+    assert rough.waits.count == calm.waits.count
     assert rough.busy_seconds > sum(job.seconds for job in jobs)
 
 
@@ -119,7 +119,7 @@ def test_without_affinity_the_share_that_waits_is_that_of_erlang_c(
     for seed in range(20):
         lots = random.Random(seed)
         traffic = poisson(lots, 10_000, gap=10 / servers / load, work=10, desks=10**9)
-        batches.append(played(traffic, least=servers, most=servers).waits.all.waited)
+        batches.append(played(traffic, least=servers, most=servers).waits.waited)
 
     half = T_95 * stdev(batches) / math.sqrt(len(batches))
     assert half < 0.03

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from hotdesk.planner.waits import WaitsByHour
+from hotdesk.planner.waits import Waits, WaitsByHour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,15 @@ class Timing:
 class Outcome:
     """The waits and the work of one run.
 
-    A wait is from the arrival of a job until its agent begins. ``worker_seconds`` is the
+    A wait is from the arrival of a job until its agent begins. A delay is the part of it
+    that the placement is to blame for: from when the job was the next of its desk, since
+    order costs the same everywhere. ``worker_seconds`` is the
     time that workers were there, starting included, and ``busy_seconds`` the part of it in
     which they prepared or worked. ``span`` is from the first arrival to the last end.
     """
 
-    waits: WaitsByHour
+    waits: Waits
+    delays: WaitsByHour
     worker_seconds: float = 0.0
     busy_seconds: float = 0.0
     cold_starts: int = 0

@@ -6,7 +6,7 @@ from collections import deque
 
 from hotdesk.planner.outcome import Outcome, Timing
 from hotdesk.planner.traffic import Arrival
-from hotdesk.planner.waits import WaitsByHour
+from hotdesk.planner.waits import Waits, WaitsByHour
 
 
 class _Line:
@@ -42,7 +42,7 @@ class OwnRun:
         self._first: float | None = None
         self._last = 0.0
         self._lots = random.Random(seed)  # noqa: S311 - a simulation repeats its numbers
-        self.outcome = Outcome(waits=WaitsByHour(promise=promise))
+        self.outcome = Outcome(waits=Waits(), delays=WaitsByHour(promise=promise))
 
     def arrive(self, job: Arrival) -> None:
         """Take a job that arrives no sooner than those before it."""
@@ -98,7 +98,7 @@ class OwnRun:
             self._run(line, line.queue.popleft())
 
     def _run(self, line: _Line, job: Arrival) -> None:
-        timing = self._timing
+        timing, free = self._timing, line.ready
         if self._idle is not None and job.at > line.ready + self._idle:
             self._retire(line)
             line.since = job.at
@@ -109,7 +109,8 @@ class OwnRun:
             prepare = 0.0
         start = max(job.at, line.ready)
         begins = start + prepare
-        self.outcome.waits.add(job.at, begins - job.at)
+        self.outcome.waits.add(begins - job.at)
+        self.outcome.delays.add(job.at, begins - max(job.at, free))
         line.ends = begins + job.seconds
         busy = job.seconds + prepare
         while (crash := timing.crash_in(job.seconds, self._lots)) is not None:

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from hotdesk.placement import PoolLimits, missing, spare
 from hotdesk.planner.outcome import Outcome, Timing
 from hotdesk.planner.traffic import Arrival
-from hotdesk.planner.waits import WaitsByHour
+from hotdesk.planner.waits import Waits, WaitsByHour
 
 WAITING, RUNNING, LINGERING = range(3)
 
@@ -74,7 +74,7 @@ class PoolRun:
         self._now = self._since = 0.0
         self._first: float | None = None
         self._lots = random.Random(seed)  # noqa: S311 - a simulation repeats its numbers
-        self.outcome = Outcome(waits=WaitsByHour(promise=promise))
+        self.outcome = Outcome(waits=Waits(), delays=WaitsByHour(promise=promise))
 
     def arrive(self, job: Arrival) -> None:
         """Take a job that arrives no sooner than those before it."""
@@ -246,7 +246,8 @@ class PoolRun:
         begins = at + prepare
         if desk.running is not job:
             # A job that a crash repeats was answered to once.
-            self.outcome.waits.add(job.at, begins - job.at)
+            self.outcome.waits.add(begins - job.at)
+            self.outcome.delays.add(job.at, begins - max(job.at, desk.ends))
         desk.running = job
         # As a worker does, which looks at its session before a job and acts on it after.
         desk.is_over = at >= desk.session_ends
