@@ -72,6 +72,25 @@ async def test_work_that_cannot_be_pushed_leaves_no_place(
         assert places(folder) == []
 
 
+async def test_a_job_without_anything_to_publish_leaves_no_place(
+    serve: Serve, folder: Path
+) -> None:
+    script = """
+    if ! asked correction; then trap 'exit 0' INT; echo at work; while :; do sleep 0.05; done; fi
+    """
+    agent = scripted(script, steps=StepPlan(after=("echo looked at",)))
+    async with serve(agent) as client:
+        first = await client.submit("amelia/scott", "write a page", thread="t1")
+        await logged(client, first, "at work")
+        second = await client.submit("amelia/scott", "correction: nothing", thread="t1")
+        done = await client.result(second.id, timeout=SOON)
+        log = "".join(chunk.text for chunk in await client.log(second.id))
+
+        assert done.state is JobState.SUCCEEDED
+        assert "looked at\n" in log
+        assert places(folder) == []
+
+
 async def test_what_adds_nothing_and_is_not_published_is_published_again_without_the_agent(
     serve: Serve, origin: BareOrigin, folder: Path
 ) -> None:

@@ -182,19 +182,18 @@ class CommandRunner:
         workspace, self._workspace = self._workspace, None
         job = delivery.job
         agent = self._agent(job.desk)
-        try:
-            if workspace is not None:
-                result = await self._push(agent, workspace, delivery, result, context)
-            if result.commit:
-                await self._steps.publish(
-                    agent.steps,
-                    result.commit,
-                    delivery,
-                    context,
-                    workspace=workspace,
-                    answer=self._progress.text,
-                )
-        finally:
+        if workspace is not None:
+            result = await self._push(agent, workspace, delivery, result, context)
+        if result.commit:
+            await self._steps.publish(
+                agent.steps,
+                result.commit,
+                delivery,
+                context,
+                workspace=workspace,
+                answer=self._progress.text,
+            )
+        else:
             await self._steps.discard(job.desk, delivery.claim.generation)
         return result
 
@@ -258,17 +257,16 @@ class CommandRunner:
         return replace(result, commit=await workspace.push(confirm=context.confirm))
 
     async def _push_partial(self, job: Job, context: Context) -> str:
-        """Push what there is, once; the commit is empty if there is nothing."""
-        workspace, self._workspace = self._workspace, None
-        if workspace is None:
+        """Push what there is; the commit is empty if there is nothing."""
+        if self._workspace is None:
             return ""
-        commit = await workspace.commit(
+        commit = await self._workspace.commit(
             f"Partial: {job.instruction}",
             now=self._clock.now(),
             is_partial=True,
             author=self._agent(job.desk).author,
         )
-        return await workspace.push(confirm=context.confirm) if commit.id else ""
+        return await self._workspace.push(confirm=context.confirm) if commit.id else ""
 
     async def _save(self, context: Context, *, commit: str = "") -> None:
         """Save what is not saved yet, with the commit that partial work is in."""
