@@ -36,10 +36,17 @@ def test_a_busy_worker_is_shown_with_its_job(start: Start, run: Run) -> None:
     worker.until("serving")
     start("send", "--desk", "a/b", "-m", "long", "--id", "j1", "--wait").until("is running")
 
+    run("send", "--desk", "a/b", "-m", "next", "--id", "j2", "--interrupt", "never")
+
     status = run("status").out
+    record = run("status", "--json").record
     listed = run("worker", "list", "--json").record
 
     assert "1 (1 busy)" in status
+    assert "2 pending, 1 running" in status
+    assert "behind job j1" in status
+    assert (record["ended_in_hour"], record["failed_in_day"], record["is_counted"]) == (0, 0, True)
+    assert 0 <= record["wait_p50_seconds"] <= record["wait_p95_seconds"]
     assert (listed["worker"], listed["pid"]) == ("w1", worker.pid)
     assert (listed["state"], listed["desk"], listed["job"]) == ("busy", "a/b", "j1")
     assert run("worker", "list").out.splitlines()[1].split()[:5] == [

@@ -1,101 +1,81 @@
-"""Everything at a glance: who works, who waits and why, what needs a person."""
+"""Everything at a glance, in words for a terminal: who works, who waits, what needs a person."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
-from hotdesk.cli.invocation import Connected
 from hotdesk.cli.records import desk_json, span, worker_json
-from hotdesk.desks import DeskStatus, JobState, Json, WorkerStatus
+from hotdesk.desks import Json
+from hotdesk.overview import DAY, HOUR, Overview, Waiting, Why, bounded
 
-COUNTED_MAX = 1000
-# They come with their texts, which may be long.
-HELD_COUNTED_MAX = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """A deployment at one instant. Counts stop at ``COUNTED_MAX`` desks or jobs."""
-
-    backend: str
-    at: datetime
-    workers: tuple[WorkerStatus, ...]
-    desks: tuple[DeskStatus, ...]
-    waiting: tuple[DeskStatus, ...]
-    dead: int
-    held: int
-
-    @property
-    def pending(self) -> int:
-        """Jobs that have no outcome yet, the running ones included."""
-        return sum(desk.pending for desk in self.desks)
-
-    @property
-    def running(self) -> int:
-        """Jobs that are being run."""
-        return sum(bool(desk.active_job) for desk in self.desks)
-
-    def as_json(self) -> dict[str, Json]:
-        """All of it for a program."""
-        return {
-            "backend": self.backend,
-            "at": self.at.isoformat(),
-            "pending": self.pending,
-            "running": self.running,
-            "dead": self.dead,
-            "held": self.held,
-            "workers": [worker_json(worker) for worker in self.workers],
-            "desks": [desk_json(desk) for desk in self.desks],
-            "waiting": [
-                {"desk": str(desk.desk), "pending": desk.pending, "why": self.why(desk)}
-                for desk in self.waiting
-            ],
-        }
-
-    def facts(self) -> Mapping[str, str]:
-        """The numbers in a word or two each."""
-        states = [worker.state for worker in self.workers]
-        by_state = ", ".join(f"{states.count(each)} {each}" for each in sorted(set(states)))
-        return {
-            "backend": self.backend,
-            "workers": f"{len(states)} ({by_state})" if states else "none; start: hotdesk up",
-            "jobs": f"{_count(self.pending)} pending, {self.running} running",
-            "desks": f"{_count(len(self.waiting))} waiting",
-            "dead letters": _count(self.dead) + ("; see: hotdesk dead list" if self.dead else ""),
-            "for approval": _count(self.held, HELD_COUNTED_MAX)
-            + ("; see: hotdesk thread held" if self.held else ""),
-        }
-
-    def why(self, desk: DeskStatus) -> str:
-        """Why *desk* waits."""
-        if desk.is_paused:
-            return f"paused; hotdesk desk resume {desk.desk}"
-        if desk.due_at is not None and desk.due_at > self.at:
-            return f"tries again in {span(desk.due_at - self.at)}"
-        if not self.workers:
-            return "no worker is running"
-        if desk.is_pinned:
-            return "its own worker is not here"
-        return "no free worker"
+MEDIAN, MOST = 0.5, 0.95
 
 
-async def look(connected: Connected, now: datetime) -> Overview:
-    """See how everything stands."""
-    client = connected.client
-    return Overview(
-        backend=connected.config.backend,
-        at=now,
-        workers=tuple(await client.workers()),
-        desks=tuple(
-            desk
-            for desk in await client.desks(limit=COUNTED_MAX)
-            if desk.owner or desk.pending or desk.is_paused
-        ),
-        waiting=tuple(await client.desks(waiting=True, limit=COUNTED_MAX)),
-        dead=len(await client.jobs(state=JobState.DEAD, limit=COUNTED_MAX)),
-        held=len(await client.held(limit=HELD_COUNTED_MAX)),
-    )
+def overview_json(overview: Overview, backend: str) -> dict[str, Json]:
+    """All of it for a program."""
+    hour, day = overview.last(HOUR), overview.last(DAY)
+    return {
+        "backend": backend,
+        "at": overview.at.isoformat(),
+        "pending": overview.pending,
+        "queued": overview.counts.queued,
+        "running": overview.counts.running,
+        "desks_waiting": overview.desks_waiting,
+        "dead": overview.counts.dead,
+        "held": overview.counts.held,
+        "ended_in_hour": hour.outcomes(),
+        "wait_p50_seconds": _seconds(hour.wait(MEDIAN)),
+        "wait_p95_seconds": _seconds(hour.wait(MOST)),
+        "ended_in_day": {state.value: number for state, number in day.ended.items()},
+        "failed_in_day": overview.failed,
+        "is_counted": overview.trend.is_complete,
+        "workers": [worker_json(worker) for worker in overview.workers],
+        "desks": [desk_json(desk) for desk in overview.desks],
+        "waiting": [
+            {"desk": str(each.desk.desk), "pending": each.desk.pending, "why": why(each, overview)}
+            for each in overview.waiting
+        ],
+    }
 
 
-def _count(number: int, counted_max: int = COUNTED_MAX) -> str:
-    return f"{number} or more" if number >= counted_max else str(number)
+def facts(overview: Overview, backend: str) -> Mapping[str, str]:
+    """The numbers in a word or two each."""
+    counts, hour = overview.counts, overview.last(HOUR)
+    states = [worker.state for worker in overview.workers]
+    by_state = ", ".join(f"{states.count(each)} {each}" for each in sorted(set(states)))
+    median, most = hour.wait(MEDIAN), hour.wait(MOST)
+    longest = f", longest {span(overview.at - since)}" if (since := counts.waiting_since) else ""
+    behind = "" if overview.trend.is_complete else "; still counting"
+    return {
+        "backend": backend,
+        "workers": f"{len(states)} ({by_state})" if states else "none; start: hotdesk up",
+        "jobs": f"{bounded(overview.pending)} pending, {counts.running} running",
+        "desks": f"{bounded(overview.desks_waiting)} waiting{longest}",
+        "last hour": f"{hour.outcomes():,} jobs ended{behind}",
+        "wait": f"half within {_wait(median)}, 95 % within {_wait(most)}"
+        if median is not None and most is not None
+        else "no job started in the last hour",
+        "failed": f"{overview.failed:,} in 24 hours",
+        "dead letters": bounded(counts.dead) + ("; see: hotdesk dead list" if counts.dead else ""),
+        "for approval": bounded(counts.held)
+        + ("; see: hotdesk thread held" if counts.held else ""),
+    }
+
+
+def why(waiting: Waiting, overview: Overview) -> str:
+    """Why a desk waits, and what to do about it."""
+    desk = waiting.desk
+    if waiting.why is Why.PAUSED:
+        return f"paused; hotdesk desk resume {desk.desk}"
+    if waiting.why is Why.BACKOFF and desk.due_at is not None:
+        return f"tries again in {span(desk.due_at - overview.at)}"
+    if waiting.why is Why.BEHIND:
+        return f"behind job {desk.active_job}"
+    return waiting.why.value
+
+
+def _wait(value: timedelta) -> str:
+    return span(value) if value >= timedelta(seconds=1) else "a second"
+
+
+def _seconds(value: timedelta | None) -> float | None:
+    return None if value is None else round(value.total_seconds(), 3)

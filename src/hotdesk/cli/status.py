@@ -9,8 +9,9 @@ from rich.text import Text
 from hotdesk.cli.invocation import Connected, Invocation
 from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.output import table
-from hotdesk.cli.overview import Overview, look
+from hotdesk.cli.overview import facts, overview_json, why
 from hotdesk.cli.records import worker_columns
+from hotdesk.overview import Overview, look
 
 SHOWN_MAX = 20
 
@@ -20,23 +21,26 @@ SHOWN_MAX = 20
 def status(invocation: Invocation) -> None:
     """Show everything on one screen."""
 
-    async def work(connected: Connected) -> Overview:
-        return await look(connected, invocation.now())
+    async def work(connected: Connected) -> tuple[Overview, str]:
+        overview = await look(connected.backend, invocation.now())
+        return overview, connected.config.backend
 
-    overview = invocation.connect(work)
+    overview, backend = invocation.connect(work)
     if invocation.output.is_json:
-        invocation.output.data(overview.as_json())
+        invocation.output.data(overview_json(overview, backend))
     else:
-        invocation.output.console().print(screen(overview))
+        invocation.output.console().print(screen(overview, backend))
 
 
-def screen(overview: Overview) -> RenderableType:
+def screen(overview: Overview, backend: str) -> RenderableType:
     """Lay out an overview; long lists are cut short and say so."""
     columns = worker_columns(overview.at)
     workers = [[cell(worker) for cell in columns.values()] for worker in overview.workers]
-    waiting = [[str(d.desk), str(d.pending), overview.why(d)] for d in overview.waiting]
-    parts: list[RenderableType] = [table(["", ""], list(overview.facts().items()))]
-    for headings, rows in ((list(columns), workers), (["WAITING", "PENDING", "WHY"], waiting)):
+    waiting = [
+        [str(each.desk.desk), str(each.queued), why(each, overview)] for each in overview.waiting
+    ]
+    parts: list[RenderableType] = [table(["", ""], list(facts(overview, backend).items()))]
+    for headings, rows in ((list(columns), workers), (["WAITING", "QUEUED", "WHY"], waiting)):
         if rows:
             parts += [Text(), table(headings, islice(rows, SHOWN_MAX))]
         if len(rows) > SHOWN_MAX:

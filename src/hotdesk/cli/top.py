@@ -14,10 +14,11 @@ from rich.text import Text
 from hotdesk.cli import terminal
 from hotdesk.cli.invocation import Connected, Invocation
 from hotdesk.cli.options import Command, pass_invocation
-from hotdesk.cli.overview import Overview, look
+from hotdesk.cli.overview import overview_json
 from hotdesk.cli.records import event_line
 from hotdesk.cli.status import screen
 from hotdesk.errors import Rejected
+from hotdesk.overview import Overview, look
 
 # Ages and leases move while nothing is written.
 LOOK_AT_LEAST = timedelta(seconds=1)
@@ -42,7 +43,7 @@ def top(invocation: Invocation) -> None:
         mark: int | None = None
         while True:
             mark = await connected.backend.changed(mark, wait=LOOK_AT_LEAST)
-            overview = await look(connected, invocation.now())
+            overview = await look(connected.backend, invocation.now())
             for event in await connected.backend.events(after=cursor):
                 cursor = event.cursor
                 latest.append(Text(terminal.line(f"{event_line(event)} {event.desk}")))
@@ -50,12 +51,13 @@ def top(invocation: Invocation) -> None:
             await anyio.sleep(LOOK_AT_MOST_SECONDS)
 
     async def work(connected: Connected) -> None:
+        backend = connected.config.backend
         if output.is_json:
-            await follow(connected, lambda overview: output.data(overview.as_json()))
+            await follow(connected, lambda overview: output.data(overview_json(overview, backend)))
         with Live(console=output.console(), auto_refresh=False, screen=True) as live:
 
             def show(overview: Overview) -> None:
-                live.update(Group(screen(overview), Text(), *latest), refresh=True)
+                live.update(Group(screen(overview, backend), Text(), *latest), refresh=True)
 
             await follow(connected, show)
 

@@ -21,7 +21,7 @@ from hotdesk.ports.processes import Launcher, Process
 from hotdesk.ports.protection import Protection, Unprotected
 from hotdesk.ports.records import LOOKED_THROUGH_MAX, Answer, LogChunk, Page, Records, ThreadView
 from hotdesk.ports.runner import Context, Interruption, Runner
-from hotdesk.ports.tallies import TALLY_KEPT, TALLY_STEP, Tallies, tally_step
+from hotdesk.ports.tallies import TALLY_KEPT, TALLY_STEP, Tallies, tally_begin, tally_step
 
 __all__ = [
     "COUNTED_MAX",
@@ -58,6 +58,7 @@ __all__ = [
     "WorkerCard",
     "counts_of",
     "figure_of",
+    "tally_begin",
     "tally_step",
     "together",
 ]

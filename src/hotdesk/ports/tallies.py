@@ -19,6 +19,11 @@ def tally_step(instant: datetime) -> int:
     return (instant - _EPOCH) // TALLY_STEP
 
 
+def tally_begin(instant: datetime) -> datetime:
+    """When the step began that *instant* is in."""
+    return _EPOCH + tally_step(instant) * TALLY_STEP
+
+
 class Tallies(Protocol):
     """Counts by name. They are forgotten two days after their step."""
 

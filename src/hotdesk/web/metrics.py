@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from hotdesk import events
 from hotdesk.desks import JobState
 from hotdesk.events import StoredEvent
+from hotdesk.overview import Overview, look
 from hotdesk.ports import Backend, Clock
-from hotdesk.web.overview import Overview, look
 
 KEPT = timedelta(seconds=5)
 STATES = ("busy", "holding", "warm", "draining")
@@ -48,13 +48,13 @@ class Metrics:
         )
         self._jobs = Gauge(
             "hotdesk_jobs",
-            "Jobs without an outcome, of 1000 desks at most.",
+            "Jobs without an outcome, 1000 at most.",
             ["state"],
             registry=registry,
         )
-        self._dead = Gauge("hotdesk_dead_letters", "Dead letters, 100 at most.", registry=registry)
+        self._dead = Gauge("hotdesk_dead_letters", "Dead letters, 1000 at most.", registry=registry)
         self._held = Gauge(
-            "hotdesk_held_mails", "Mails that wait for approval, 100 at most.", registry=registry
+            "hotdesk_held_mails", "Mails that wait for approval, 1000 at most.", registry=registry
         )
         self._events = Counter("hotdesk_events", "Events by kind.", ["kind"], registry=registry)
         self._ended = Counter(
@@ -108,18 +108,18 @@ class Metrics:
         """
         async with self._lock:
             if self._clock.monotonic() >= self._good_until:
-                self._set(await look(self._backend, self._clock.now()))
+                self._set(await look(self._backend, self._clock.now(), desks_max=1))
                 self._good_until = self._clock.monotonic() + KEPT.total_seconds()
         return generate_latest(self._registry)
 
     def _set(self, seen: Overview) -> None:
         for state in STATES:
             self._workers.labels(state).set(seen.workers_in(state))
-        self._jobs.labels("running").set(seen.running)
-        self._jobs.labels("queued").set(seen.pending - seen.running)
-        self._waiting.set(len(seen.waiting))
-        self._dead.set(seen.dead)
-        self._held.set(seen.held)
+        self._jobs.labels("running").set(seen.counts.running)
+        self._jobs.labels("queued").set(seen.counts.queued)
+        self._waiting.set(seen.counts.desks_waiting)
+        self._dead.set(seen.counts.dead)
+        self._held.set(seen.counts.held)
 
 
 def _remember(begun: dict[str, datetime], event: StoredEvent) -> None:

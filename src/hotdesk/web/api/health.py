@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from hotdesk.errors import Unavailable
-from hotdesk.web.overview import COUNTED_MAX, LETTERS_COUNTED_MAX, Overview, look
+from hotdesk.overview import Overview, bounded, look
 from hotdesk.web.records import WorkerRecord
 from hotdesk.web.site import PLAIN, Here, Site
 
@@ -52,7 +52,7 @@ class Waiting(BaseModel):
 
 
 class Pool(BaseModel):
-    """Who works and who waits. Counts stop at 1,000 desks and 100 dead letters or mails."""
+    """Who works and who waits. Counts stop at 1,000."""
 
     at: datetime
     min_workers: int
@@ -92,14 +92,14 @@ async def pool(here: Here) -> Pool:
         max_workers=here.pool.workers_max,
         workers=[WorkerRecord.of(each) for each in seen.workers],
         pending=seen.pending,
-        running=seen.running,
-        desks_waiting=len(seen.waiting),
+        running=seen.counts.running,
+        desks_waiting=seen.desks_waiting,
         waiting=[
-            Waiting(desk=str(desk.desk), pending=desk.pending, why=seen.why(desk))
-            for desk in seen.waiting[:WAITING_SHOWN_MAX]
+            Waiting(desk=str(each.desk.desk), pending=each.desk.pending, why=each.why.value)
+            for each in seen.waiting[:WAITING_SHOWN_MAX]
         ],
-        dead=seen.dead,
-        held=seen.held,
+        dead=seen.counts.dead,
+        held=seen.counts.held,
     )
 
 
@@ -117,16 +117,16 @@ def _checks(here: Site, seen: Overview) -> list[Finding]:
     checks = [Finding(level="ok", what="the store answers")]
     if seen.workers:
         checks.append(Finding(level="ok", what=f"{len(seen.workers)} workers run"))
-    elif here.pool.workers_min or seen.waiting:
+    elif here.pool.workers_min or seen.desks_waiting:
         checks.append(Finding(level="warn", what="no worker runs", fix="see the log of hotdesk up"))
     else:
         checks.append(Finding(level="ok", what="workers start with the next job"))
-    for count, most, what, fix in (
-        (len(seen.waiting), COUNTED_MAX, "desks wait", "GET /api/v1/pool says why"),
-        (seen.dead, LETTERS_COUNTED_MAX, "dead letters", "look at GET /api/v1/dead"),
-        (seen.held, LETTERS_COUNTED_MAX, "mails for approval", "look at GET /api/v1/held"),
+    for count, what, fix in (
+        (seen.desks_waiting, "desks wait", "GET /api/v1/pool says why"),
+        (seen.counts.dead, "dead letters", "look at GET /api/v1/dead"),
+        (seen.counts.held, "mails for approval", "look at GET /api/v1/held"),
     ):
-        told = f"{count}{' or more' if count >= most else ''} {what}"
+        told = f"{bounded(count)} {what}"
         is_fine = count == 0 or what == "desks wait"
         checks.append(
             Finding(level="ok" if is_fine else "warn", what=told, fix="" if is_fine else fix)
