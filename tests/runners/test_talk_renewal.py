@@ -1,11 +1,15 @@
 """Conversations that the model's API takes no more: begun anew once, and never resumed."""
 
+from dataclasses import dataclass, replace
+
 import pytest
 
 from hotdesk import Client, Job, JobState
+from hotdesk.agents.dialect import AgentSettings, Invocation, Turn
+from hotdesk.runners.agent import Agent
 from hotdesk.runners.step import StepPlan
 from hotdesk.runners.talk import ANEW
-from tests.runners.scripted import scripted
+from tests.runners.scripted import Scripted, scripted
 from tests.runners.stage import SOON, Serve
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +58,31 @@ async def test_a_poisoned_conversation_is_begun_anew_with_what_was_said(serve: S
     notes = [each.result.notes if each.result else () for each in (first, second, third)]
     assert notes == [(), (ANEW,), ()]
     assert third.text.count(EARLIER) == 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwilling(Scripted):
+    """Ends before it has begun, if it is to go on with a conversation."""
+
+    def invocation(self, settings: AgentSettings, turn: Turn) -> Invocation:
+        """Start it."""
+        made = Scripted.invocation(self, settings, turn)
+        shell, option, script = made.argv
+        return replace(made, argv=(shell, option, f'test -z "$RESUME" || exit 1; {script}'))
+
+
+async def test_a_conversation_that_the_agent_does_not_even_begin_with_is_begun_anew(
+    serve: Serve,
+) -> None:
+    script = "remembered | sed 's/^/answer /'"
+    agent = Agent(dialect=Unwilling(script=script), settings=AgentSettings())
+    async with serve(agent) as client:
+        first = await say(client, "paint it")
+        second = await say(client, "frame it")
+
+    assert EARLIER not in first.text
+    assert EARLIER in second.text
+    assert "may be lost: look at the files" not in second.text
 
 
 async def test_what_was_done_before_the_poison_was_met_is_looked_for_in_the_files(

@@ -163,7 +163,7 @@ class Exchange:
                 tasks.start_soon(wait, partial(anyio.sleep, time_max.total_seconds()), LATE)
         if STOPPED in reasons:
             return STOPPED
-        if not ear.has_ended:
+        if LATE in reasons and not ear.has_ended:
             return LATE
         ear.close()
         name = self._agent.dialect.name

@@ -37,12 +37,11 @@ class Ear:
         return self._reader.has_ended
 
     async def until_overdue(self) -> None:
-        """Wait until END_SECONDS_MAX have passed since its last word; then hear no more."""
+        """Return when END_SECONDS_MAX have passed since its last word."""
         while True:
             with anyio.move_on_after(END_SECONDS_MAX if self.has_ended else None):
                 await self._changed.wait()
                 continue
-            self.close()
             return
 
     def close(self) -> None:
