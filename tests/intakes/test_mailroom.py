@@ -25,6 +25,7 @@ from hotdesk.mail.proof.verdict import How, Peer, Proof, Prover, believe, unprov
 from hotdesk.mail.rejection import MailRejected
 from hotdesk.mail.sender import AllowedSenders
 from hotdesk.ports import NotDelivered
+from hotdesk.runners.spending import Spending
 from hotdesk.testing import FakeClock
 from tests.intakes.conftest import DOMAIN, KEY, Listen, Post, deliver
 from tests.mail.samples import BOUNCE, a_mail
@@ -308,6 +309,29 @@ async def test_after_so_many_jobs_in_an_hour_a_sender_is_refused_until_it_is_ove
 
     room.clock.jump(timedelta(minutes=66))
     assert await room.take(mail(3), SCOTT) == [""]
+
+
+async def test_the_addresses_of_one_mailbox_are_one_sender(room: Room) -> None:
+    def by(number: int, sender: str) -> bytes:
+        return a_mail(From=sender, Message_ID=f"<m{number}@x>")
+
+    room.rules["amelia"] = replace(
+        room.rules["amelia"], senders=AllowedSenders.parse({"scott": ["example.org"]})
+    )
+    room.limit(sender_jobs_per_hour=1, sender_micro_usd_per_day=1_000_000)
+
+    assert await room.take(by(1, "anna+one@example.org"), SCOTT) == [""]
+    for address in ("Anna@example.org", "anna+two@example.org", "anna+@example.org"):
+        assert await room.take(by(2, address), SCOTT) == ["5.7.28"]
+    # Whether dots and what stands in front of a plus mean something, differs.
+    for number, address in enumerate(("an.na@example.org", "+a@example.org", "+b@example.org"), 3):
+        assert await room.take(by(number, address), SCOTT) == [""]
+
+    # What agents cost is counted by the same name.
+    (job, *_) = [job for job in await room.client.jobs() if "+one" in job.origin.sender]
+    room.limit(sender_jobs_per_hour=10, sender_micro_usd_per_day=1_000_000)
+    await Spending(room.backend, room.clock).count(job, usd=1.0)
+    assert await room.take(by(9, "anna@example.org"), SCOTT) == ["5.7.28"]
 
 
 async def test_mail_that_nothing_proves_uses_up_nothing_of_those_whom_it_names(room: Room) -> None:

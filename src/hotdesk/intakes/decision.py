@@ -8,6 +8,7 @@ from hotdesk.mail.mailbox import parse_address
 from hotdesk.mail.proof.verdict import Proof
 from hotdesk.mail.rejection import MailRejected
 from hotdesk.mail.sender import AllowedSenders, Role
+from hotdesk.ports.accounts import jobs_account, usd_account
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -47,12 +48,14 @@ class MailLimits:
 
     def for_mail(self, project: str, sender: str, *, is_doubted: bool = False) -> list[Limit]:
         """The limits that are set, as they apply to mail from *sender*."""
-        jobs, usd = jobs_name(project, is_doubted=is_doubted), f"usd/{project}"
+        jobs = jobs_account(project, is_doubted=is_doubted)
+        own_jobs = jobs_account(project, sender, is_doubted=is_doubted)
+        usd, own_usd = usd_account(project), usd_account(project, sender)
         limits = (
             (jobs, self.jobs_per_hour, HOUR, "this project has been given too many instructions"),
-            (f"{jobs}/{sender}", self.sender_jobs_per_hour, HOUR, "you gave too many instructions"),
+            (own_jobs, self.sender_jobs_per_hour, HOUR, "you gave too many instructions"),
             (usd, self.micro_usd_per_day, DAY, "this project has used up what it may cost"),
-            (f"{usd}/{sender}", self.sender_micro_usd_per_day, DAY, "you have used up your budget"),
+            (own_usd, self.sender_micro_usd_per_day, DAY, "you have used up your budget"),
         )
         return [
             Limit(name=name, amount=amount, span=span, reason=f"{what} within {_SPANS[span]}")
@@ -83,12 +86,6 @@ class Decision:
     is_doubted: bool = False
     may_be_told: bool = False
     refusal: MailRejected | None = None
-
-
-def jobs_name(project: str, *, is_doubted: bool) -> str:
-    """What jobs are counted under; what anybody can forge uses up nothing of what others have."""
-    # An address of a sender has an "@", so that no project is taken for another's sender.
-    return f"jobs/unproven/{project}" if is_doubted else f"jobs/{project}"
 
 
 def decide(

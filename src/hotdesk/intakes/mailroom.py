@@ -20,7 +20,7 @@ from hotdesk.client import Client
 from hotdesk.desks import NewJob, Origin
 from hotdesk.errors import NotFound, Rejected, Unavailable
 from hotdesk.events import Event, MailHeld, MailIgnored, MailRefused, MailTaken
-from hotdesk.intakes.decision import Decision, MailRules, decide, jobs_name, role_of, stranger
+from hotdesk.intakes.decision import Decision, MailRules, decide, role_of, stranger
 from hotdesk.mail.address import Recipient, parse_recipient
 from hotdesk.mail.letter import Attachment, Letter
 from hotdesk.mail.parse import parse_mail
@@ -30,6 +30,7 @@ from hotdesk.mail.reply import build_notice
 from hotdesk.mail.sender import Role
 from hotdesk.mail.thread import thread_of_letter
 from hotdesk.ports import Backend, Clock, Courier, NotDelivered
+from hotdesk.ports.accounts import jobs_account
 
 NOTICE_SECONDS_MAX = 10.0  # The sender's own server waits for its answer meanwhile.
 
@@ -251,9 +252,9 @@ class Mailroom:
             await self._tell(letter, told)
         with suppress(Unavailable):
             for job, decision in jobs:
-                name = jobs_name(job.desk.project, is_doubted=decision.is_doubted)
-                await self._backend.count(name, 1, now=now)
-                await self._backend.count(f"{name}/{letter.sender.address}", 1, now=now)
+                for sender in ("", letter.sender.address):
+                    name = jobs_account(job.desk.project, sender, is_doubted=decision.is_doubted)
+                    await self._backend.count(name, 1, now=now)
 
     async def _tell(self, letter: Letter, waiting: Sequence[NewJob]) -> None:
         """Tell the sender that the mail waits, once; whether it arrives, nobody knows."""

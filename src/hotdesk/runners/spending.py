@@ -5,6 +5,7 @@ import math
 from hotdesk.desks import Job
 from hotdesk.errors import Unavailable
 from hotdesk.ports import Clock, Tallies
+from hotdesk.ports.accounts import usd_account
 
 MICRO = 1_000_000
 USD_MAX = 100_000.0
@@ -29,11 +30,10 @@ class Spending:
         amount = round(usd * MICRO)
         if not amount:
             return ""
-        names = [f"usd/{job.desk.project}"]
-        if job.origin.sender:
-            names.append(f"usd/{job.desk.project}/{job.origin.sender}")
+        senders = ("", job.origin.sender) if job.origin.sender else ("",)
         try:
-            for name in names:
+            for sender in senders:
+                name = usd_account(job.desk.project, sender)
                 await self._tallies.count(name, amount, now=self._clock.now())
         except Unavailable as error:
             # It may have been counted: doing it again could shut out who has paid once.
