@@ -16,8 +16,11 @@ from hotdesk.placement import PoolLimits
 from hotdesk.ports import Backend
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
+from hotdesk.web.entrance import Entrance, ways_of
 from hotdesk.web.feed import Feed
+from hotdesk.web.logins import Logins
 from hotdesk.web.metrics import Metrics
+from hotdesk.web.passwords import Password
 from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
 from hotdesk.web.site import Site
@@ -73,6 +76,8 @@ async def served(
     kept_max: int = 2000,
     streams_max: int = 1000,
     check_project: Callable[[str], None] = lambda _: None,
+    password: Password | None = None,
+    logins: Path | None = None,
 ) -> AsyncIterator[Web]:
     """Serve *backend* on a free port for as long as the block lasts."""
     clock = SystemClock()
@@ -97,9 +102,15 @@ async def served(
         pool=PoolLimits(),
         check_project=check_project,
     )
+    entrance = Entrance(
+        Tokens(tokens(), clock),
+        Logins(ways_of(tokens(), password), clock, file=logins),
+        clock,
+        password=password,
+    )
     app = make_app(
         site,
-        Tokens(tokens(), clock),
+        entrance,
         hosts=["desk.example.org"],
         rates=Rates(clock, per_second=per_second, at_once=at_once),
         tell=told.append,

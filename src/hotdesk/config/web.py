@@ -38,12 +38,22 @@ class WebConfig(Section):
     enabled: bool = Field(default=True, description="Whether they are served.")
     listen: values.Endpoint = Field(
         "127.0.0.1:8420",
-        description="Where; port 0 takes a free one. Another machine reaches it only with tokens.",
+        description="Where; port 0 takes a free one. Another machine needs a token or password.",
     )
     hosts: tuple[str, ...] = Field(
         (),
         description="Names, beside localhost, by which browsers and proxies may call it.",
         examples=[["hotdesk.example.org"]],
+    )
+    password: values.Secret | None = Field(
+        None,
+        description="Where the hash is of the password with which people log in as operators; "
+        "`hotdesk dashboard --hash-password` makes it.",
+        examples=["env:HOTDESK_PASSWORD_HASH"],
+    )
+    https: bool = Field(
+        default=False,
+        description="Whether browsers come by a proxy that speaks TLS, and only so.",
     )
     tokens: Annotated[dict[str, TokenConfig], AfterValidator(understood(_named))] = Field(
         default_factory=dict
@@ -51,10 +61,10 @@ class WebConfig(Section):
 
     @model_validator(mode="after")
     def _is_closed(self) -> Self:
-        if self.enabled and not is_loopback(self.host) and not self.tokens:
+        if self.enabled and not is_loopback(self.host) and not (self.tokens or self.password):
             raise wrong(
-                f"listen is {self.listen}, which other machines reach, and there is no token; "
-                "describe one under [web.tokens.NAME], or listen on 127.0.0.1",
+                f"listen is {self.listen}, which other machines reach, and there is no token and "
+                "no password; describe a token under [web.tokens.NAME], or listen on 127.0.0.1",
                 is_hidden=True,
             )
         return self

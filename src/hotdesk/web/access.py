@@ -1,7 +1,7 @@
 """Who asks, and what they may do: tokens are compared by their digests, never kept or shown.
 
-There is one rule for all routes, so that none can forget it: who looks (GET) needs any
-token, and everything else an operator's.
+There is one rule for all routes, so that none can forget it: who looks (GET) needs to be
+known, and everything else is for operators. A browser that is not known is led to the log-in.
 """
 
 import hashlib
@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hotdesk.ports import Clock
@@ -50,6 +52,11 @@ class Token:
     expires_on: date | None = None
 
 
+def wants_page(scope: Scope) -> bool:
+    """Whether a browser goes there, to show what it gets."""
+    return scope["method"] in SAFE and "text/html" in Headers(scope=scope).get("accept", "")
+
+
 def digest_of(secret: str) -> bytes:
     """What is kept of a token."""
     return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
@@ -75,15 +82,26 @@ class Tokens:
         scheme, _, secret = given[0].partition(" ")
         if len(given) > 1 or scheme.lower() != "bearer" or not secret.strip():
             raise Refused(401, "the Authorization header is not of the form: Bearer TOKEN")
-        digest = digest_of(secret.strip())
+        token = self.find(secret.strip())
+        if token is None:
+            raise Refused(401, "this token is not known here")
+        return token.caller
+
+    def find(self, secret: str) -> Token | None:
+        """The token that *secret* is, if it is one.
+
+        Raises:
+            Refused: It has expired.
+        """
+        digest = digest_of(secret)
         # All of them each time: how long it takes says nothing of which one was close.
         found = [each for each in self._tokens if hmac.compare_digest(each.digest, digest)]
         if not found:
-            raise Refused(401, "this token is not known here")
+            return None
         [token] = found
         if token.expires_on is not None and self._clock.now().date() > token.expires_on:
             raise Refused(401, f"this token has expired, on {token.expires_on}")
-        return token.caller
+        return token
 
 
 class Access:
@@ -95,34 +113,60 @@ class Access:
         *,
         caller_of: Callable[[Headers], Caller | None],
         public: Collection[str],
+        folder: str,
+        login: str,
         rates: Rates,
     ) -> None:
-        """Requests for the paths *public* need no caller; *rates* bound the others."""
+        """Requests for the paths *public* and below *folder* need no caller.
+
+        *rates* bound the others. Pages that are not for strangers lead to *login*.
+        """
         self._app = app
         self._caller_of = caller_of
         self._public = public
+        self._folder = f"{folder}/"
+        self._login = login
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
-        if scope["path"] in self._public:
+        if scope["path"] in self._public or scope["path"].startswith(self._folder):
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         try:
-            caller = self._admit(scope)
+            caller = self._admit(scope, headers)
         except Refused as refused:
-            headers = dict(refused.headers or {})
+            if refused.status == 401 and wants_page(scope) and "authorization" not in headers:  # noqa: PLR2004
+                await self._lead_to_login(scope, receive, send)
+                return
+            told = dict(refused.headers or {})
             if refused.status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2
-                headers["WWW-Authenticate"] = "Bearer"
-            answer = problem(refused.status, refused.detail, headers=headers)
+                told["WWW-Authenticate"] = "Bearer"
+            answer = problem(refused.status, refused.detail, headers=told)
             await answer(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
+        state = scope.setdefault("state", {})
+        state["caller"] = caller
+        state["is_admitted"] = lambda: self._is_still(caller, headers)
         await self._app(scope, receive, send)
 
-    def _admit(self, scope: Scope) -> Caller:
+    async def _lead_to_login(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = scope["query_string"].decode("latin-1")
+        wanted = quote(scope["path"]) + (f"?{query}" if query else "")
+        answer = RedirectResponse(f"{self._login}?{urlencode({'next': wanted})}", 303)
+        await answer(scope, receive, send)
+
+    def _is_still(self, caller: Caller, headers: Headers) -> bool:
+        """Whether who was let in would be let in now: streams last long."""
         try:
-            caller = self._caller_of(Headers(scope=scope))
+            return self._caller_of(headers) == caller
+        except Refused:
+            return False
+
+    def _admit(self, scope: Scope, headers: Headers) -> Caller:
+        try:
+            caller = self._caller_of(headers)
         except Refused:
             self._rates.spend(STRANGERS)
             raise

@@ -1,33 +1,24 @@
 """The application: routes within gates, and errors as problems."""
 
-import traceback
 from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from hotdesk.errors import HotdeskError
-from hotdesk.web.access import Access, Tokens
+from hotdesk.web import login
+from hotdesk.web.access import Access
+from hotdesk.web.answers import answer_errors
 from hotdesk.web.api import dead, desks, events, health, jobs, metrics, threads, workers
 from hotdesk.web.assets import FOLDER, Assets
 from hotdesk.web.bodies import Bodies
-from hotdesk.web.dashboard import add_dashboard
+from hotdesk.web.dashboard import Dashboard, add_dashboard
+from hotdesk.web.entrance import Entrance
 from hotdesk.web.headers import Envelope
 from hotdesk.web.hosts import Hosts
-from hotdesk.web.problems import (
-    DOCUMENT,
-    MEDIA_TYPE,
-    Mistake,
-    Problem,
-    Refused,
-    problem,
-    problem_of,
-)
+from hotdesk.web.problems import DOCUMENT, MEDIA_TYPE, Problem
 from hotdesk.web.rates import Rates
 from hotdesk.web.site import PLAIN, Site
 
@@ -43,7 +34,6 @@ ROUTERS = (
     dead.router,
     health.router,
 )
-MISTAKES_MAX = 20
 
 # What every route may answer; 5xx are not promised, and stand here because they are problems too.
 ANSWERS: Mapping[int | str, dict[str, Any]] = {
@@ -65,7 +55,7 @@ ANSWERS: Mapping[int | str, dict[str, Any]] = {
 
 def make_app(
     site: Site,
-    tokens: Tokens,
+    entrance: Entrance,
     *,
     hosts: Collection[str],
     rates: Rates,
@@ -87,13 +77,22 @@ def make_app(
         api.include_router(router)
     app.include_router(api)
     assets = Assets()
+    dashboard = Dashboard(site, assets)
+    app.state.dashboard, app.state.entrance = dashboard, entrance
     app.mount(FOLDER, assets)
-    add_dashboard(app, assets)
+    app.include_router(login.router)
+    add_dashboard(app, dashboard)
     _describe(app)
-    _answer_errors(app)
-    _answer_bugs(app, tell)
-    inner: ASGIApp = Bodies(app, json_under=PREFIX)
-    inner = Access(inner, caller_of=tokens.caller, public=PUBLIC, rates=rates)
+    answer_errors(app, dashboard, tell)
+    inner: ASGIApp = Bodies(app, json_under=PREFIX, strangers=login.PUBLIC)
+    inner = Access(
+        inner,
+        caller_of=entrance.caller,
+        public=PUBLIC | login.PUBLIC,
+        folder=FOLDER,
+        login=login.LOGIN,
+        rates=rates,
+    )
     inner = Hosts(inner, names=hosts)
     return Envelope(inner, count=site.metrics.answered)
 
@@ -102,38 +101,3 @@ def _describe(app: FastAPI) -> None:
     @app.get(DOCUMENT, include_in_schema=False, dependencies=PLAIN)
     async def document() -> JSONResponse:
         return JSONResponse(app.openapi())
-
-
-def _answer_errors(app: FastAPI) -> None:
-    @app.exception_handler(HotdeskError)
-    async def ours(_: Request, error: HotdeskError) -> Response:
-        return problem_of(error)
-
-    @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> Response:
-        return problem(error.status, error.detail, headers=error.headers)
-
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        detail = "there is nothing here" if error.status_code == 404 else str(error.detail)  # noqa: PLR2004 - RFC 9110
-        return problem(error.status_code, detail, headers=error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        found = error.errors()
-        mistakes = [
-            Mistake(where=".".join(map(str, each["loc"])), problem=each["msg"])
-            for each in found[:MISTAKES_MAX]
-        ]
-        told = "; ".join(f"{each.where}: {each.problem}" for each in mistakes)
-        return problem(422, told, errors=mistakes)
-
-
-def _answer_bugs(app: FastAPI, tell: Callable[[str], None]) -> None:
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> Response:
-        # Its message may hold anything, so only the place is told.
-        frames = traceback.extract_tb(error.__traceback__)
-        place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
-        tell(f"a request failed: {type(error).__name__}{place}")
-        return problem(500, "something went wrong here")

@@ -42,7 +42,7 @@ def open_door(folder: Path, door: Door) -> Iterator[None]:
     content = json.dumps({"url": door.url, "token": door.token})
     try:
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        _write(file, content)
+        write_private(file, content)
     except OSError as error:
         raise ConfigError("data_dir", f"{file} cannot be written: {error.strerror}") from error
     try:
@@ -70,8 +70,12 @@ def find_door(folder: Path) -> Door:
         ) from None
 
 
-def _write(file: Path, content: str) -> None:
-    """Put *content* in place as a whole; at no time may others read it."""
+def write_private(file: Path, content: str) -> None:
+    """Put *content* in place as a whole; at no time may others read it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     new = file.with_name(f"{file.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

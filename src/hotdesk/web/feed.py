@@ -69,6 +69,7 @@ class Feed:
         self._start = ""
         self._moved = anyio.Event()
         self._written = anyio.Event()
+        self._closed = anyio.Event()
         self.writes = 0
         self._streams_max = streams_max
         self.streams = 0
@@ -97,6 +98,7 @@ class Feed:
     def close(self) -> None:
         """End all who follow: there will be nothing more."""
         self.is_closed = True
+        self._closed.set()
         self._wake()
         self._written.set()
 
@@ -149,6 +151,12 @@ class Feed:
         DynamoDB tells of events only.
         """
         return self.writes == writes and await self._late(self._written, wait)
+
+    async def rest(self, until: float) -> None:
+        """Return at the instant *until* of the loop's clock, or at the end."""
+        if not self.is_closed:
+            with anyio.move_on_after(until - anyio.current_time()):
+                await self._closed.wait()
 
     async def _late(self, event: anyio.Event, wait: float) -> bool:
         if not self.is_closed:

@@ -1,6 +1,6 @@
 """``[web]`` becomes the server of one deployment."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -8,12 +8,15 @@ import anyio
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.errors import ConfigError
-from hotdesk.ports import Backend
+from hotdesk.ports import Backend, Clock
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
 from hotdesk.web.door import Door, new_token, open_door
+from hotdesk.web.entrance import LOCAL, Entrance, ways_of
 from hotdesk.web.feed import Feed
+from hotdesk.web.logins import FILE, Logins
 from hotdesk.web.metrics import Metrics
+from hotdesk.web.passwords import Password
 from hotdesk.web.patches import Patches
 from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
@@ -24,8 +27,6 @@ from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.connection import client_of
 
 SECRET_BYTES_MIN = 16
-LOCAL = "local"
-"""Who acts with the token that ``up`` makes: somebody of this machine."""
 
 
 def tokens_of(config: Config) -> list[Token]:
@@ -57,6 +58,43 @@ def tokens_of(config: Config) -> list[Token]:
     return [*tokens.values()]
 
 
+def password_of(config: Config) -> Password | None:
+    """The password that is configured, if one is.
+
+    Raises:
+        ConfigError: The secret is not there, or is not what scrypt makes of a password.
+    """
+    if config.web.password is None:
+        return None
+    try:
+        return Password.parse(config.web.password.read())
+    except ValueError:
+        raise ConfigError(
+            "web.password",
+            "does not hold what scrypt makes of a password",
+            "make it with: hotdesk dashboard --hash-password",
+        ) from None
+
+
+def entrance_of(
+    config: Config, tokens: Sequence[Token], clock: Clock, tell: Callable[[str], None]
+) -> Entrance:
+    """How people come in.
+
+    Raises:
+        ConfigError: The password is not usable.
+    """
+    password = password_of(config)
+    logins = Logins(
+        ways_of(tokens, password),
+        clock,
+        file=config.data_dir / FILE,
+        is_https=config.web.https,
+        tell=tell,
+    )
+    return Entrance(Tokens(tokens, clock), logins, clock, password=password)
+
+
 @asynccontextmanager
 async def open_web(
     config: Config, backend: Backend, *, upkeep: Upkeep, tell: Callable[[str], None]
@@ -74,6 +112,7 @@ async def open_web(
     clock = SystemClock()
     secret = new_token()
     local = Token(caller=Caller(name=LOCAL, role=Role.OPERATOR), digest=digest_of(secret))
+    entrance = entrance_of(config, [*tokens_of(config), local], clock, tell)
     metrics = Metrics(backend, clock)
     feed = Feed(backend, clock, encode=encode_event, on_event=metrics.happened, on_error=tell)
     site = Site(
@@ -89,7 +128,7 @@ async def open_web(
     )
     app = make_app(
         site,
-        Tokens([*tokens_of(config), local], clock),
+        entrance,
         hosts=[config.web.host, *config.web.hosts],
         rates=Rates(clock),
         tell=tell,

@@ -56,12 +56,13 @@ class Refused(Exception):
     """A request that is answered with a problem."""
 
     def __init__(
-        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None
+        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, hint: str = ""
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers
+        self.hint = hint
 
 
 def problem(
@@ -70,15 +71,16 @@ def problem(
     *,
     errors: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
+    hint: str = "",
 ) -> JSONResponse:
-    """Make the answer that says it."""
+    """Make the answer that says it; *hint* is what to do about it, if that is not the usual."""
     title = HTTPStatus(status).phrase
     told = Problem(
         type=f"urn:hotdesk:problem:{title.lower().replace(' ', '-')}",
         title=title,
         status=status,
         detail=detail[:DETAIL_MAX],
-        next=NEXT.get(status, f"see {DOCUMENT}"),
+        next=hint or NEXT.get(status, f"see {DOCUMENT}"),
         errors=[*errors],
     )
     return JSONResponse(told.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)

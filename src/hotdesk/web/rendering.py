@@ -62,14 +62,27 @@ class Renderer:
         head, live = ("".join(found.blocks[name](context)) for name in ("head", "live"))
         return Shown(title=view.title, html=f'<div class="head">{head}</div>{live}')
 
-    def page(
-        self, shown: Shown, *, nav: str, caller: Caller, stream: str, seen: str, dead: str
-    ) -> str:
-        """Put what is *shown* into the frame; *stream* is where more of it comes from.
+    def part(self, template: str, **known: object) -> str:
+        """Render a piece of a page."""
+        return self._templates.get_template(template).render(known)
 
-        *seen* names what is shown, and *dead* counts the dead letters.
+    def page(
+        self,
+        shown: Shown,
+        *,
+        nav: str,
+        caller: Caller | None,
+        stream: str = "",
+        seen: str = "",
+        dead: str = "",
+    ) -> str:
+        """Put what is *shown* into the frame, for *caller*, if one is known.
+
+        *nav* is the entry of the navigation that is marked. *stream* is where more comes from
+        and *seen* names what is shown; *dead* counts the dead letters.
         """
-        return self._templates.get_template("frame.html").render(
+        return self.part(
+            "frame.html",
             title=shown.title,
             # Made by our own templates, which escape.
             shown=Markup(shown.html),  # noqa: S704
