@@ -117,6 +117,13 @@ def test_work_that_was_saved_without_a_commit_is_kept_too() -> None:
     )
 
 
+def test_what_is_kept_beside_the_work_is_not_told_as_work() -> None:
+    shown = replace(PREVIEW, has_work=False)
+
+    assert facts(JobState.PREEMPTED, shown, partial={}).kept == "There was nothing to keep yet."
+    assert "8dbc05" in facts(JobState.PREEMPTED, shown, partial={}, partial_commit="8dbc05").kept
+
+
 def test_the_sender_of_an_interrupted_mail_hears_which_of_their_own_took_over() -> None:
     told = facts(JobState.PREEMPTED, successor=newer(instruction="No, green.\n> Make it blue."))
 
@@ -216,6 +223,14 @@ def test_the_cost_is_told_to_the_cent_if_it_is_an_amount_of_money(
 
 def test_the_cost_is_not_told_where_the_project_does_not_say_so() -> None:
     assert not facts(presentation=Presentation()).cost
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.DEAD, JobState.PREEMPTED])
+def test_the_cost_of_what_has_no_result_is_told_as_well(state: JobState) -> None:
+    shown = replace(PREVIEW, spent_usd=0.25)
+
+    assert facts(state, shown).cost == "$0.25"
+    assert not facts(state, replace(shown, shows_cost=False)).cost
 
 
 # ------------------------------------------------------------------- what others wrote

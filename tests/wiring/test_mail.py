@@ -1,5 +1,6 @@
 """What ``[mail]`` becomes: a relay, a key, and the link in an answer."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 
 from hotdesk.clock import SystemClock
 from hotdesk.config import Config
-from hotdesk.desks import Desk, InterruptPolicy, Job, JobState
+from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Json
 from hotdesk.errors import ConfigError, Rejected
+from hotdesk.runners.progress import Progress
 from hotdesk.wiring import client_of, open_backend
 from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.answers import presentation_of
@@ -67,6 +69,24 @@ async def test_the_cost_is_shown_where_the_project_says_so(*, shows_cost: bool) 
     config = Config.model_validate({"projects": {"amelia": project}})
 
     assert presentation_of(config, workspaces_of(config), JOB).shows_cost == shows_cost
+
+
+@pytest.mark.parametrize(
+    ("partial", "spent_usd", "has_work"),
+    [
+        (None, None, True),
+        ({"page": 3}, None, True),
+        (Progress(cost_usd=0.5).json(), 0.5, False),
+    ],
+)
+async def test_what_is_kept_of_a_job_only_to_know_its_cost_is_no_work(
+    partial: Json, spent_usd: float | None, *, has_work: bool
+) -> None:
+    config = configured()
+
+    shown = presentation_of(config, workspaces_of(config), replace(JOB, partial=partial))
+
+    assert (shown.spent_usd, shown.has_work) == (spent_usd, has_work)
 
 
 async def test_a_relay_gets_its_password_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,11 @@ from hotdesk.cli.records import (
     job_facts,
     job_json,
     log_json,
+    says_something,
 )
 from hotdesk.cli.send import sent_json
 from hotdesk.desks import Job, JobState, Origin
+from hotdesk.events import StoredEvent
 
 LIST_MAX = 10_000
 
@@ -53,13 +55,20 @@ def list_(invocation: Invocation, *, desk: str | None, state: str | None, limit:
 def show(invocation: Invocation, *, job_id: str) -> None:
     """Show one job with its history."""
 
-    async def work(connected: Connected) -> tuple[Job, list[str]]:
+    async def work(connected: Connected) -> tuple[Job, list[StoredEvent]]:
         found = await connected.client.job(job_id)
-        return found, [event_line(event) for event in await connected.client.timeline(job_id)]
+        history: list[StoredEvent] = []
+        cursor = ""
+        # An agent may have thousands, and what it cost stands at the end.
+        while page := await connected.backend.events(after=cursor, job_id=job_id):
+            history += page
+            cursor = page[-1].cursor
+        return found, history
 
     found, history = invocation.connect(work)
-    lines = [*job_facts(found), "history:", *history]
-    invocation.output.result(job_json(found), "\n".join(lines))
+    told = [event_line(event) for event in history if says_something(event)]
+    lines = [*job_facts(found, history), "history:", *told]
+    invocation.output.result(job_json(found, history), "\n".join(lines))
 
 
 @job.command()
@@ -94,6 +103,10 @@ def watch(invocation: Invocation, *, job_id: str) -> int:
     """
     output = invocation.output
 
+    def tell(event: StoredEvent) -> None:
+        if output.is_json or says_something(event):
+            output.result({"type": "event", **event_json(event)}, event_line(event))
+
     async def work(connected: Connected) -> Job:
         return await follow(
             connected,
@@ -102,9 +115,7 @@ def watch(invocation: Invocation, *, job_id: str) -> int:
                 {"type": "state", "job": job.id, "state": job.state.value},
                 f"job {job.id} is {job.state}",
             ),
-            on_event=lambda event: output.result(
-                {"type": "event", **event_json(event)}, event_line(event)
-            ),
+            on_event=tell,
             on_log=lambda chunk: (
                 output.data({"type": "log", **log_json(chunk)})
                 if output.is_json

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from hotdesk.desks import Json
 
 Details = Mapping[str, Json]
+LEAST = 0.0001
+"""Dollars; what is less is not nothing."""
 
 
 def phrase(kind: str, details: Details) -> str:
@@ -15,7 +17,9 @@ def phrase(kind: str, details: Details) -> str:
 
 def dollars(amount: object) -> str:
     """An amount of money; a run of an agent often costs less than a cent."""
-    return f"${float(amount):.4f}" if isinstance(amount, int | float) else ""
+    if not isinstance(amount, int | float):
+        return ""
+    return f"less than ${LEAST}" if 0 < amount < LEAST else f"${float(amount):.4f}"
 
 
 def _as_it_is(details: Details) -> str:

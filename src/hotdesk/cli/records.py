@@ -1,20 +1,21 @@
 """Jobs, desks, workers, threads and events: as JSON for programs, as cells for people."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from hotdesk.cli import terminal
 from hotdesk.cli.phrases import dollars, phrase
 from hotdesk.desks import Desk, DeskStatus, Job, Json, WorkerStatus
-from hotdesk.events import StoredEvent
+from hotdesk.events import PartialSaved, StoredEvent
 from hotdesk.ports import Held, LogChunk, ThreadView
+from hotdesk.runners.progress import spent
 
 INSTRUCTION_SHOWN_MAX = 500
 EVENT_SHOWN_MAX = 500
 
 
-def job_json(job: Job) -> dict[str, Json]:
-    """A job with everything that people may know of it."""
+def job_json(job: Job, history: Iterable[StoredEvent] = ()) -> dict[str, Json]:
+    """A job with everything that people may know of it, as far as *history* does not say it."""
     return {
         "job": job.id,
         "desk": str(job.desk),
@@ -35,7 +36,7 @@ def job_json(job: Job) -> dict[str, Json]:
         "commit": job.result.commit if job.result else "",
         "changes": list(job.result.changes) if job.result else [],
         "notes": list(job.result.notes) if job.result else [],
-        "cost_usd": job.result.cost_usd if job.result else None,
+        "cost_usd": spent(job, history),
         "partial_commit": job.partial_commit,
         "error": job.error,
         "source": job.origin.source,
@@ -44,10 +45,10 @@ def job_json(job: Job) -> dict[str, Json]:
     }
 
 
-def job_facts(job: Job) -> list[str]:
+def job_facts(job: Job, history: Iterable[StoredEvent] = ()) -> list[str]:
     """The same in lines for people, without what there is nothing to say about."""
     lines: list[str] = []
-    for name, value in job_json(job).items():
+    for name, value in job_json(job, history).items():
         if isinstance(value, list):
             lines += [f"{name}: {each}" for each in value]
         elif name == "cost_usd" and value is not None:
@@ -202,6 +203,14 @@ def event_json(event: StoredEvent) -> dict[str, Json]:
         "generation": event.generation,
         **event.details,
     }
+
+
+def says_something(event: StoredEvent) -> bool:
+    """Whether an event belongs into the history of a job that people read.
+
+    Of work without a commit nothing can be seen; often it is only what the job has cost so far.
+    """
+    return event.kind != PartialSaved.__name__ or bool(event.details.get("commit"))
 
 
 def event_line(event: StoredEvent) -> str:

@@ -42,10 +42,16 @@ _LINE_ENDS = str.maketrans("\x0b\x0c\x85\u2028\u2029", "\n\n\n\n\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presentation:
-    """What a project wants its answers to show: a link to the result, and what it cost."""
+    """What a project wants its answers to show: a link to the result, and what it cost.
+
+    ``spent_usd`` is what a job without a result has cost; ``has_work`` says whether what is kept
+    of it without a commit is work.
+    """
 
     preview: str = ""
     shows_cost: bool = False
+    spent_usd: float | None = None
+    has_work: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,7 @@ def facts_of(
     job, state = answer.job, answer.state
     assert state.is_ended, f"job {job.id} has not ended"
     result = (job.result if state is JobState.SUCCEEDED else None) or Result()
+    usd = result.cost_usd if state is JobState.SUCCEEDED else presentation.spent_usd
     words = prose(result.text)
     shown = cut(words, words_bytes_max)
     listed, more = _split(result.changes)
@@ -103,12 +110,14 @@ def facts_of(
         words=shown,
         is_cut=shown != words or len(result.text) > LOOKED_AT_MAX,
         reason=_reason(job.error) if has_failed else "",
-        kept="" if state is JobState.SUCCEEDED else _kept(job, state),
+        kept=""
+        if state is JobState.SUCCEEDED
+        else _kept(job, state, has_work=presentation.has_work),
         files=tuple(_file(change) for change in listed[:FILES_MAX]),
         left_out=more + max(len(listed) - FILES_MAX, 0),
         commit=line(result.commit, NAME_BYTES_MAX),
         preview=_preview(presentation) if state is JobState.SUCCEEDED else "",
-        cost=_cost(result.cost_usd) if presentation.shows_cost else "",
+        cost=_cost(usd) if presentation.shows_cost else "",
         notes=tuple(filter(None, (line(each, NOTE_BYTES_MAX) for each in result.notes)))[
             :NOTES_MAX
         ],
@@ -195,14 +204,14 @@ def _reason(error: str) -> str:
     return f"{shown}\n[...]" if shown != reason else shown or "No reason was given."
 
 
-def _kept(job: Job, state: JobState) -> str:
+def _kept(job: Job, state: JobState, *, has_work: bool) -> str:
     """Say what became of the work that was begun."""
     if job.started_at is None:
         return "It had not begun yet."
     if job.partial_commit:
         commit = line(job.partial_commit, NAME_BYTES_MAX)
         return f"What was done until then is kept, as commit {commit}."
-    if job.partial is not None:
+    if job.partial is not None and has_work:
         return "What was done until then is kept."
     # Of a failed job the reason says more.
     return "" if state in (JobState.FAILED, JobState.DEAD) else "There was nothing to keep yet."

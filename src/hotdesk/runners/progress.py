@@ -4,10 +4,12 @@ It is the job's partial work, as the store sees it. A worker that was lost betwe
 and the settling has left the answer there; nobody else reads or writes it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from hotdesk.desks import Json, Result
+from hotdesk.desks import Job, Json, Result
+from hotdesk.events import AgentEnded, StoredEvent
 
 KEY = "hotdesk"
 
@@ -76,6 +78,19 @@ class Progress:
             notes=self.notes,
             cost_usd=self.cost_usd,
         )
+
+
+def spent(job: Job, history: Iterable[StoredEvent] = ()) -> float | None:
+    """What *job* has cost, in dollars; ``None`` where nobody has said it.
+
+    Its result says it. Before there is one, its *history* does, also while it runs; or what is
+    kept with it, which lacks attempts whose worker was lost.
+    """
+    if job.result is not None:
+        return job.result.cost_usd
+    told = (each.details.get("cost_usd") for each in history if each.kind == AgentEnded.__name__)
+    costs = [usd for usd in told if isinstance(usd, int | float)]
+    return sum(costs) if costs else Progress.read(job.partial).cost_usd
 
 
 def is_progress(partial: Json) -> bool:

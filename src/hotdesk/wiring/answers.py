@@ -5,6 +5,7 @@ from hotdesk.desks import Job
 from hotdesk.errors import ConfigError
 from hotdesk.mail.address import KEY_BYTES_MIN
 from hotdesk.mail.answer import Presentation
+from hotdesk.runners.progress import is_progress, spent
 from hotdesk.workspaces import Workspaces
 
 
@@ -14,7 +15,12 @@ def presentation_of(config: Config, workspaces: Workspaces, job: Job) -> Present
     if project is None:
         return Presentation()
     preview = "" if project.preview is None else _preview(project.preview, workspaces, job)
-    return Presentation(preview=preview, shows_cost=project.show_cost)
+    return Presentation(
+        preview=preview,
+        shows_cost=project.show_cost,
+        spent_usd=spent(job),
+        has_work=not is_progress(job.partial),
+    )
 
 
 def key_of(config: MailConfig) -> bytes:
