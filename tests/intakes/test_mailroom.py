@@ -20,6 +20,7 @@ from hotdesk.intakes.files import MailFiles
 from hotdesk.intakes.mailroom import Mailroom
 from hotdesk.mail.address import thread_address
 from hotdesk.mail.letter import Mailbox
+from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.proof.dmarc import DmarcProver
 from hotdesk.mail.proof.verdict import How, Peer, Proof, Prover, believe, unproven
 from hotdesk.mail.rejection import MailRejected
@@ -218,6 +219,7 @@ async def test_a_guest_hears_once_that_the_mail_waits_and_nobody_else_does(room:
     ((recipient, said),) = room.courier.mails
     assert recipient == "guest@example.org"
     assert b"waits for approval" in said
+    assert parse_mail(said).date == room.clock.now()
     assert b"In-Reply-To: <m1@example.org>\r\n" in said
     assert b"Auto-Submitted: auto-replied\r\n" in said
     assert len(await room.backend.held()) == 3

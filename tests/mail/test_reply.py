@@ -14,7 +14,9 @@ from hotdesk.errors import Rejected
 from hotdesk.mail.answer import Presentation
 from hotdesk.mail.mime import split
 from hotdesk.mail.parse import parse_mail
+from hotdesk.mail.reply import build_notice
 from tests.mail.answers import NOW, ORIGIN, an_answer, built, newer, parts
+from tests.mail.samples import a_mail
 
 # What headers, HTML and Markdown are made of comes often.
 texts = st.text(
@@ -147,6 +149,27 @@ def test_an_id_that_only_we_know_is_not_quoted_to_others() -> None:
 def test_a_job_without_one_plain_sender_has_no_answer(sender: str) -> None:
     with pytest.raises(Rejected, match="no sender"):
         built(an_answer(origin=replace(ORIGIN, sender=sender)))
+
+
+@pytest.mark.parametrize("date", [None, "Sun, 23 Feb 2025 10:00:00 +0000", "never"])
+def test_a_notice_is_dated_by_when_it_was_written(date: str | None) -> None:
+    notice = build_notice(
+        parse_mail(a_mail(Date=date)),
+        "Your mail was not taken.",
+        {"amelia+scott@desk.example": "this sender may not write here"},
+        domain="desk.example",
+        to="eve@example.net",
+        message_id="<n1@desk.example>",
+        now=NOW,
+    )
+
+    told = parse_mail(notice)
+    assert told.date == NOW
+    assert told.is_automatic
+    assert told.in_reply_to == ("<m1@example.org>",)
+    assert told.text == (
+        "Your mail was not taken.\n\namelia+scott@desk.example: this sender may not write here"
+    )
 
 
 def test_the_same_answer_is_the_same_mail_each_time() -> None:

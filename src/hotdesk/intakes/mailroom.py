@@ -263,11 +263,13 @@ class Mailroom:
         message_id = f"<held.{waiting[0].id}@{self._domain}>"
         mail = build_notice(
             letter,
-            "Your mail waits for approval. You get an answer when it was approved and done.",
+            "Your mail has arrived. An operator has to approve it first; the answer comes when the "
+            "work is done.",
             {job.origin.recipient: "waits for approval" for job in waiting},
             domain=self._domain,
             to=letter.sender.address,
             message_id=message_id,
+            now=self._clock.now(),
         )
         with anyio.move_on_after(NOTICE_SECONDS_MAX), suppress(NotDelivered):
             await self._courier.deliver(

@@ -26,7 +26,7 @@ from hotdesk.mail.letter import Letter
 from hotdesk.mail.parse import parse_mail
 from hotdesk.mail.rejection import MailRejected
 from hotdesk.mail.reply import build_notice
-from hotdesk.ports import Courier, NotDelivered
+from hotdesk.ports import Clock, Courier, NotDelivered
 
 MAILS = "mail/"
 REFUSED = "refused/"
@@ -128,6 +128,7 @@ class SesIntake:
         bucket: Bucket,
         mailroom_of: Callable[[MailStore], Mailroom],
         courier: Courier,
+        clock: Clock,
         *,
         domain: str,
         size_max: int,
@@ -136,6 +137,7 @@ class SesIntake:
         self._bucket = bucket
         self._mailroom_of = mailroom_of
         self._courier = courier
+        self._clock = clock
         self._domain = domain
         self._size_max = size_max
 
@@ -246,6 +248,7 @@ class SesIntake:
             domain=self._domain,
             to=return_path,
             message_id=message_id,
+            now=self._clock.now(),
         )
         try:
             await self._courier.deliver(

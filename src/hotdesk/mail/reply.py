@@ -10,6 +10,7 @@ finds in it as they are (CVE-2024-6923).
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -94,17 +95,18 @@ def build_notice(
     domain: str,
     to: str,
     message_id: str,
+    now: datetime,
 ) -> bytes:
     """Build the mail that says what became of *letter* before it was a job, where nothing else can.
 
     *reasons* has one for each address that it was sent to. It comes from an address that is a
-    machine's.
+    machine's, and is dated *now*.
     """
     fields = {
         "From": f"Hotdesk <mailer-daemon@{domain}>",
         "To": to,
         "Subject": _subject(letter.subject),
-        "Date": format_datetime(letter.date) if letter.date else "",
+        "Date": format_datetime(now),
         "Message-ID": message_id,
         "In-Reply-To": "".join(_ids(letter.message_id)),
         OWN_HEADER: "none",

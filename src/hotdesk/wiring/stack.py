@@ -72,6 +72,7 @@ class Stack:
             self.bucket,
             mailroom_of,
             self.courier,
+            SystemClock(),
             domain=mail.domain,
             size_max=mail.size_max_bytes,
         )
