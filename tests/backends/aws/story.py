@@ -40,7 +40,8 @@ class Story:
 
     *struck* counts by verb the calls of it that were struck in this story and before: the
     next one in line is struck then, so that several stories come to every call. A verb of
-    which no call was left in one story is *over*, and left alone from then on.
+    which no call was left in one story is *over*, and left alone from then on. *unanswered*
+    are the verbs that have told their caller that AWS did not answer.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Story:
         connect: Callable[[Faults], Backend],
         clock: FakeClock,
         kind: Kind,
+        *,
         struck: Counter[str],
         over: set[str],
+        unanswered: set[str],
     ) -> None:
         """Begin with an empty store; *connect* makes another process that uses it."""
-        self.was_unavailable = False
         self._connect = connect
         self._clock = clock
         self._kind = kind
@@ -60,6 +62,7 @@ class Story:
         self._before = Counter(struck)
         self._used: set[str] = set()
         self._over = over
+        self._unanswered = unanswered
         self._first: set[str] = set()
         self._processes = 0
         self._start()
@@ -115,7 +118,7 @@ class Story:
                 try:
                     return await call(self._scene)
                 except Unavailable:
-                    self.was_unavailable = True
+                    self._unanswered.add(verb)
                     self._note(verb)
             raise AssertionError(f"{verb} does not go well any more")
         except (Killed, BaseExceptionGroup) as end:
