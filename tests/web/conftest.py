@@ -16,7 +16,7 @@ from hotdesk.placement import PoolLimits
 from hotdesk.ports import Backend
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
-from hotdesk.web.entrance import Entrance, ways_of
+from hotdesk.web.entrance import LOCAL, Entrance, ways_of
 from hotdesk.web.feed import Feed
 from hotdesk.web.logins import Logins
 from hotdesk.web.metrics import Metrics
@@ -25,11 +25,13 @@ from hotdesk.web.rates import Rates
 from hotdesk.web.server import Server
 from hotdesk.web.site import Site
 from hotdesk.web.streams import encode_event
+from hotdesk.web.upkeep import Upkeep
 from hotdesk.wiring import client_of, open_backend
 
 VIEWER = "viewer-0123456789abcdef"
 OPERATOR = "operator-0123456789abcdef"
 EXPIRED = "expired-0123456789abcdef"
+OWN = "own-0123456789abcdef"
 SECRETS = (VIEWER, OPERATOR, EXPIRED)
 
 
@@ -59,6 +61,7 @@ def tokens() -> list[Token]:
     return [
         Token(caller=Caller(name="vera", role=Role.VIEWER), digest=digest_of(VIEWER)),
         Token(caller=Caller(name="otto", role=Role.OPERATOR), digest=digest_of(OPERATOR)),
+        Token(caller=Caller(name=LOCAL, role=Role.OPERATOR), digest=digest_of(OWN)),
         Token(
             caller=Caller(name="old", role=Role.OPERATOR),
             digest=digest_of(EXPIRED),
@@ -76,6 +79,7 @@ async def served(
     kept_max: int = 2000,
     streams_max: int = 1000,
     check_project: Callable[[str], None] = lambda _: None,
+    upkeep: Upkeep | None = None,
     password: Password | None = None,
     logins: Path | None = None,
 ) -> AsyncIterator[Web]:
@@ -101,6 +105,7 @@ async def served(
         metrics=metrics,
         pool=PoolLimits(),
         check_project=check_project,
+        upkeep=upkeep or Upkeep(),
     )
     entrance = Entrance(
         Tokens(tokens(), clock),

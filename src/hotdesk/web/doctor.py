@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,10 +69,12 @@ class Doctor:
 
 
 def _read(output: bytes) -> Sequence[Finding]:
-    records = [json.loads(line) for line in output.splitlines()]
-    return [
-        Finding(level=Level(each["level"]), what=each["what"], fix=each["fix"]) for each in records
-    ]
+    with suppress(ValueError, KeyError, TypeError):
+        return [
+            Finding(level=Level(each["level"]), what=str(each["what"]), fix=str(each["fix"]))
+            for each in map(json.loads, output.splitlines())
+        ]
+    return []
 
 
 def _unread(errors: bytes) -> Finding:
