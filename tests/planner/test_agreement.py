@@ -38,6 +38,7 @@ def test_a_pool_waits_and_works_as_the_engine_does(seed: int) -> None:
     real = play(case.trace, case.limits, case.timing, linger=linger, session_max=session_max)
 
     run = PoolRun(case.limits, case.timing, linger=linger, session_max=session_max)
+    run.begin(case.trace[0].at)
     for job in case.trace:
         run.arrive(job)
 
@@ -58,6 +59,7 @@ def test_a_worker_for_each_desk_waits_and_works_as_the_engine_does(is_always_on:
     real = play(case.trace, limits, case.timing, linger=0.0, session_max=1800.0)
 
     run = OwnRun(case.timing, idle=None if is_always_on else idle)
+    run.begin(case.trace[0].at)
     for job in case.trace:
         run.arrive(job)
 

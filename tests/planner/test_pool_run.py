@@ -32,6 +32,7 @@ def played(
 ) -> Outcome:
     limits = PoolLimits(workers_min=least, workers_max=most, idle=timedelta(minutes=10))
     run = PoolRun(limits, timing, linger=linger, session_max=session_max, **more)
+    run.begin(0.0)
     for job in jobs:
         run.arrive(job)
     return run.finish()

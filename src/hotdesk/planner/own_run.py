@@ -2,11 +2,14 @@
 
 import math
 import random
-from collections import deque
+from collections import Counter, deque
+from itertools import accumulate
 
 from hotdesk.planner.outcome import Outcome, Timing
 from hotdesk.planner.traffic import Arrival
 from hotdesk.planner.waits import Waits, WaitsByHour
+
+MINUTE = 60.0
 
 
 class _Line:
@@ -22,7 +25,7 @@ class _Line:
 
 
 class OwnRun:
-    """One traffic, with a worker for each desk. ``arrive`` for each job, then ``finish``.
+    """One traffic, with a worker for each desk: ``begin``, ``arrive`` for each job, ``finish``.
 
     Desks do not touch each other, so each is followed only when something arrives for it.
     """
@@ -39,15 +42,19 @@ class OwnRun:
         self._timing = timing
         self._idle = idle
         self._lines: dict[str, _Line] = {}
-        self._first: float | None = None
+        self._first = 0.0
+        # How many workers more, or fewer, there are from each minute on.
+        self._changes: Counter[int] = Counter()
         self._last = 0.0
         self._lots = random.Random(seed)  # noqa: S311 - a simulation repeats its numbers
         self.outcome = Outcome(waits=Waits(), delays=WaitsByHour(promise=promise))
 
+    def begin(self, at: float) -> None:
+        """Have those that are always on there from that time on."""
+        self._first = self._last = at
+
     def arrive(self, job: Arrival) -> None:
         """Take a job that arrives no sooner than those before it."""
-        if self._first is None:
-            self._first = job.at
         self._last = job.at
         line = self._lines.get(job.desk)
         if line is None:
@@ -64,7 +71,7 @@ class OwnRun:
         for line in self._lines.values():
             self._follow(line, math.inf)
             end = max(end, line.ready)
-        first = self._first or 0.0
+        first = self._first
         if self._idle is None:
             # Those of desks that were quiet at first were there all the same.
             self.outcome.worker_seconds = len(self._lines) * (end - first)
@@ -72,6 +79,8 @@ class OwnRun:
         else:
             for line in self._lines.values():
                 self._retire(line)
+            there = accumulate(change for _, change in sorted(self._changes.items()))
+            self.outcome.workers_most = max(there, default=0)
         self.outcome.span = end - first
         return self.outcome
 
@@ -122,4 +131,7 @@ class OwnRun:
 
     def _retire(self, line: _Line) -> None:
         if self._idle is not None and line.since < math.inf:
-            self.outcome.worker_seconds += line.ready + self._idle - line.since
+            ends = line.ready + self._idle
+            self.outcome.worker_seconds += ends - line.since
+            self._changes[int(line.since // MINUTE)] += 1
+            self._changes[int(ends // MINUTE) + 1] -= 1

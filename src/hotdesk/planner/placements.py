@@ -18,6 +18,10 @@ PROGRESS_EVERY = 10_000
 class Run(Protocol):
     """One traffic through one placement."""
 
+    def begin(self, at: float) -> None:
+        """Have the workers there that are there from the beginning."""
+        ...
+
     def arrive(self, job: Arrival) -> None:
         """Take a job that arrives no sooner than those before it."""
         ...
@@ -114,19 +118,16 @@ def standard(workers_max: int) -> list[Placement]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """A traffic that was played: how much it was, and what came out, in the order of placements."""
+    """A traffic that was played: how much it was, and what came out, in the order of placements.
+
+    ``span`` is how long it was, and ``work`` that of all its agents, in seconds.
+    """
 
     jobs: int
     desks: int
-    first: float
-    last: float
+    span: float
     work: float
     outcomes: Sequence[Outcome]
-
-    @property
-    def span(self) -> float:
-        """From the first arrival to the last, in seconds."""
-        return self.last - self.first
 
 
 def play(
@@ -134,10 +135,12 @@ def play(
     placements: Sequence[Placement],
     given: Assumptions,
     *,
+    span: float | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Played:
     """Play *traffic* through all *placements* in one pass; memory is flat in its length.
 
+    It lasts *span* seconds from midnight, or from its first arrival to its last.
     ``on_progress`` is told every 10,000 jobs how many there were.
     """
     runs = [each.run(given) for each in placements]
@@ -146,7 +149,9 @@ def play(
     jobs, work, first, last = 0, 0.0, 0.0, 0.0
     for job in traffic:
         if not jobs:
-            first = job.at
+            first = job.at if span is None else 0.0
+            for run in runs:
+                run.begin(first)
         jobs += 1
         last = job.at
         work += job.seconds
@@ -155,9 +160,9 @@ def play(
             arrive(job)
         if jobs % PROGRESS_EVERY == 0:
             on_progress(jobs)
-    # All are there as long as the longest takes, so that their hours can be compared.
+    last = max(last, span or 0.0)
     outcomes = [run.finish(last) for run in runs]
-    return Played(jobs=jobs, desks=len(desks), first=first, last=last, work=work, outcomes=outcomes)
+    return Played(jobs=jobs, desks=len(desks), span=last - first, work=work, outcomes=outcomes)
 
 
 def busy_most(traffic: Iterable[Arrival]) -> int:
@@ -168,6 +173,7 @@ def busy_most(traffic: Iterable[Arrival]) -> int:
         linger=0.0,
         session_max=math.inf,
     )
+    run.begin(0.0)
     for job in traffic:
         run.arrive(job)
     return run.finish().workers_most

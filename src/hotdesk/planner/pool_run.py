@@ -40,7 +40,7 @@ class _Desk:
 
 
 class PoolRun:
-    """One traffic through one pool. ``arrive`` for each job in its order, then ``finish``."""
+    """One traffic through one pool: ``begin``, ``arrive`` for each job in its order, ``finish``."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class PoolRun:
         promise: float = math.inf,
         seed: int = 0,
     ) -> None:
-        """Begin with the least workers, warm. Spans are in seconds; *seed* is that of crashes."""
+        """Nothing happens before ``begin``. Spans are in seconds; *seed* is that of crashes."""
         self._limits = limits
         self._timing = timing
         self._linger = linger
@@ -72,15 +72,20 @@ class PoolRun:
         self._count = 0
         self._next = math.inf
         self._now = self._since = 0.0
-        self._first: float | None = None
+        self._first = 0.0
         self._lots = random.Random(seed)  # noqa: S311 - a simulation repeats its numbers
         self.outcome = Outcome(waits=Waits(), delays=WaitsByHour(promise=promise))
+
+    def begin(self, at: float) -> None:
+        """Have the least workers there, warm, from that time on."""
+        self._first = self._since = self._now = at
+        self._set_workers(self._limits.workers_min, at)
+        self._free.extend([at] * self._workers)
+        self._look_ahead()
 
     def arrive(self, job: Arrival) -> None:
         """Take a job that arrives no sooner than those before it."""
         at = job.at
-        if self._first is None:
-            self._begin(at)
         if at >= self._next:
             self._advance(at)
         desk = self._desks.get(job.desk)
@@ -106,14 +111,8 @@ class PoolRun:
         end = max(self._now, until)
         self._advance(end)
         self._account(end)
-        self.outcome.span = end - (self._first or 0.0)
+        self.outcome.span = end - self._first
         return self.outcome
-
-    def _begin(self, at: float) -> None:
-        self._first = self._since = at
-        self._set_workers(self._limits.workers_min, at)
-        self._free.extend([at] * self._workers)
-        self._look_ahead()
 
     # ------------------------------------------------------------------ what happens
 
