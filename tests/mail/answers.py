@@ -47,7 +47,9 @@ JOB = Job(
     ),
     origin=ORIGIN,
 )
-PREVIEW = Presentation(preview="https://preview.example/t1", shows_cost=True)
+PREVIEW = Presentation(
+    preview="https://preview.example/t1", branch="hotdesk/scott/t1", shows_cost=True
+)
 
 
 def an_answer(state: JobState = JobState.SUCCEEDED, **changes: Any) -> Answer:  # noqa: ANN401 - any field of a job

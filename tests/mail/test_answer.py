@@ -40,7 +40,7 @@ def test_an_answer_says_what_happened_what_changed_and_how_to_go_on() -> None:
         "Changed:\n  site.css  +12 \N{MINUS SIGN}4\n  x.png\n\n"
         "Reply to this mail to go on.\n\n"
         "> Make the header blue.\n> And the footer.\n\n"
-        "-- \nCommit: abc123\nCost: $0.42\nJob j1 of amelia/scott\n"
+        "-- \nBranch: hotdesk/scott/t1\nCommit: abc123\nCost: $0.42\nJob j1 of amelia/scott\n"
     )
 
 
@@ -55,7 +55,7 @@ def test_the_page_says_the_same_in_the_same_order() -> None:
         "Changed: site.css +12 \N{MINUS SIGN}4 x.png "
         "Reply to this mail to go on. "
         "Make the header blue. And the footer. "
-        "Commit: abc123 Cost: $0.42 Job j1 of amelia/scott"
+        "Branch: hotdesk/scott/t1 Commit: abc123 Cost: $0.42 Job j1 of amelia/scott"
     )
     assert page.links == ["https://preview.example/t1"]
 
@@ -82,8 +82,12 @@ def test_each_outcome_is_told_by_both_parts_in_the_same_words(
     ("state", "headline", "go_on"),
     [
         (JobState.SUCCEEDED, "Done: 2 files changed", "Reply to this mail to go on."),
-        (JobState.FAILED, "This did not work.", "to try again, or have an operator retry job j1"),
-        (JobState.DEAD, "This was tried 3 times and did not work.", "an operator retry job j1"),
+        (
+            JobState.FAILED,
+            "This did not work:",
+            "to try again, or have an operator run: hotdesk job retry j1",
+        ),
+        (JobState.DEAD, "This was tried 3 times and did not work:", "run: hotdesk job retry j1"),
         (JobState.CANCELLED, "This instruction was cancelled.", "Reply to this mail to go on."),
         (JobState.PREEMPTED, "A newer instruction in this conversation", "Nothing is lost"),
     ],
@@ -104,7 +108,17 @@ def test_each_end_of_a_job_has_its_words(state: JobState, headline: str, go_on: 
     "state", [JobState.FAILED, JobState.DEAD, JobState.CANCELLED, JobState.PREEMPTED]
 )
 def test_who_was_stopped_hears_where_the_work_until_then_is(state: JobState) -> None:
-    assert "is kept, as commit 8dbc05" in facts(state, partial_commit="8dbc05").kept
+    told = facts(state, partial_commit="8dbc05").kept
+    assert told.endswith("is kept, as commit 8dbc05 on branch hotdesk/scott/t1.")
+    told = facts(state, Presentation(), partial_commit="8dbc05").kept
+    assert told.endswith("is kept, as commit 8dbc05.")
+
+
+def test_a_branch_is_named_where_there_is_a_commit_on_it() -> None:
+    shown = replace(PREVIEW, branch="hotdesk/scott/t1\u202e\nx")
+
+    assert facts(presentation=shown).branch == "hotdesk/scott/t1 x"
+    assert not facts(presentation=shown, result=Result(text="Nothing to do.")).branch
 
 
 def test_a_job_that_was_stopped_before_it_began_says_so() -> None:
@@ -269,7 +283,7 @@ def test_what_is_hidden_behind_invisible_letters_counts_as_cut() -> None:
 
 
 def test_a_failure_without_a_reason_says_that() -> None:
-    assert facts(JobState.FAILED, error="\u202e \n").reason == "No reason was given."
+    assert facts(JobState.FAILED, error="\u202e \n").reason == "no reason was given."
 
 
 def test_a_long_reason_is_cut_and_says_so() -> None:

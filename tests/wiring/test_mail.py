@@ -71,6 +71,14 @@ async def test_the_cost_is_shown_where_the_project_says_so(*, shows_cost: bool) 
     assert presentation_of(config, workspaces_of(config), JOB).shows_cost == shows_cost
 
 
+async def test_the_branch_of_the_conversation_is_named() -> None:
+    config = configured()
+
+    shown = presentation_of(config, workspaces_of(config), JOB)
+
+    assert shown.branch == f"hotdesk/{JOB.desk.user}/{JOB.thread}"
+
+
 @pytest.mark.parametrize(
     ("partial", "spent_usd", "has_work"),
     [

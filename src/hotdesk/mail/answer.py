@@ -44,11 +44,12 @@ _LINE_ENDS = str.maketrans("\x0b\x0c\x85\u2028\u2029", "\n\n\n\n\n")
 class Presentation:
     """What a project wants its answers to show: a link to the result, and what it cost.
 
-    ``spent_usd`` is what a job without a result has cost; ``has_work`` says whether what is kept
-    of it without a commit is work.
+    ``branch`` is where the commits of the conversation are. ``spent_usd`` is what a job without
+    a result has cost; ``has_work`` says whether what is kept of it without a commit is work.
     """
 
     preview: str = ""
+    branch: str = ""
     shows_cost: bool = False
     spent_usd: float | None = None
     has_work: bool = True
@@ -78,6 +79,7 @@ class Facts:
     files: tuple[File, ...] = ()
     left_out: int = 0
     commit: str = ""
+    branch: str = ""
     preview: str = ""
     cost: str = ""
     notes: tuple[str, ...] = ()
@@ -110,12 +112,11 @@ def facts_of(
         words=shown,
         is_cut=shown != words or len(result.text) > LOOKED_AT_MAX,
         reason=_reason(job.error) if has_failed else "",
-        kept=""
-        if state is JobState.SUCCEEDED
-        else _kept(job, state, has_work=presentation.has_work),
+        kept="" if state is JobState.SUCCEEDED else _kept(job, state, presentation),
         files=tuple(_file(change) for change in listed[:FILES_MAX]),
         left_out=more + max(len(listed) - FILES_MAX, 0),
         commit=line(result.commit, NAME_BYTES_MAX),
+        branch=_branch(presentation) if result.commit else "",
         preview=_preview(presentation) if state is JobState.SUCCEEDED else "",
         cost=_cost(usd) if presentation.shows_cost else "",
         notes=tuple(filter(None, (line(each, NOTE_BYTES_MAX) for each in result.notes)))[
@@ -151,10 +152,10 @@ def _headline(job: Job, state: JobState, summary: str, own_successor: Job | None
         case JobState.SUCCEEDED:
             return f"Done: {summary}." if summary else "Done."
         case JobState.FAILED:
-            return "This did not work."
+            return "This did not work:"
         case JobState.DEAD:
             times = "once" if job.attempt == 1 else f"{job.attempt} times"
-            return f"This was tried {times} and did not work."
+            return f"This was tried {times} and did not work:"
         case JobState.CANCELLED:
             return "This instruction was cancelled."
     if own_successor is None:
@@ -201,20 +202,25 @@ def _counts(added: int, removed: int) -> str:
 def _reason(error: str) -> str:
     reason = prose(error)
     shown = cut(reason, REASON_BYTES_MAX)
-    return f"{shown}\n[...]" if shown != reason else shown or "No reason was given."
+    return f"{shown}\n[...]" if shown != reason else shown or "no reason was given."
 
 
-def _kept(job: Job, state: JobState, *, has_work: bool) -> str:
+def _kept(job: Job, state: JobState, presentation: Presentation) -> str:
     """Say what became of the work that was begun."""
     if job.started_at is None:
         return "It had not begun yet."
     if job.partial_commit:
-        commit = line(job.partial_commit, NAME_BYTES_MAX)
-        return f"What was done until then is kept, as commit {commit}."
-    if job.partial is not None and has_work:
+        commit, branch = line(job.partial_commit, NAME_BYTES_MAX), _branch(presentation)
+        where = f" on branch {branch}" if branch else ""
+        return f"What was done until then is kept, as commit {commit}{where}."
+    if job.partial is not None and presentation.has_work:
         return "What was done until then is kept."
     # Of a failed job the reason says more.
     return "" if state in (JobState.FAILED, JobState.DEAD) else "There was nothing to keep yet."
+
+
+def _branch(presentation: Presentation) -> str:
+    return line(presentation.branch, NAME_BYTES_MAX)
 
 
 def _go_on(job: Job, state: JobState, *, is_own: bool) -> str:
@@ -224,12 +230,12 @@ def _go_on(job: Job, state: JobState, *, is_own: bool) -> str:
         case JobState.FAILED:
             return (
                 "Reply to this mail with a changed instruction to try again, or have an operator "
-                f"retry job {job.id}."
+                f"run: hotdesk job retry {job.id}"
             )
         case JobState.DEAD:
             return (
-                "It is kept. Reply to this mail to give a new instruction, or have an operator "
-                f"retry job {job.id}."
+                "Your instruction is kept. Reply to this mail to give another one, or have an "
+                f"operator run: hotdesk job retry {job.id}"
             )
     whose = "comes to you in a mail of its own" if is_own else "goes to whoever sent it"
     return (

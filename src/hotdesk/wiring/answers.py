@@ -17,6 +17,7 @@ def presentation_of(config: Config, workspaces: Workspaces, job: Job) -> Present
     preview = "" if project.preview is None else _preview(project.preview, workspaces, job)
     return Presentation(
         preview=preview,
+        branch=workspaces.branch(job.desk, job.thread),
         shows_cost=project.show_cost,
         spent_usd=spent(job),
         has_work=not is_progress(job.partial),
