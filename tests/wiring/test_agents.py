@@ -122,6 +122,7 @@ def test_what_a_project_says_of_its_agent_becomes_its_agent(
         publish_time=timedelta(seconds=6),
         publish_env={"DEPLOY_TOKEN": "hunter3"},
         env={"COLOUR": "blue"},
+        secrets=("hunter2",),
         fix_attempts=1,
     )
     assert "hunter" not in repr(agent)
@@ -191,12 +192,38 @@ def test_a_network_that_the_confinement_cannot_close_is_refused_at_the_start(her
         check_runner(config)
 
 
-def test_the_secrets_of_an_agent_are_those_of_the_commands_after_it(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def secretive(here: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A project with a secret of every kind."""
+    for name in ("KEY", "OWN", "PACKAGES", "DEPLOY"):
+        monkeypatch.setenv(name, f"{name.lower()}-hunter2")
+    return project(
+        repo="a.git",
+        key="env:KEY",
+        env={"OWN_TOKEN": "env:OWN", "COLOUR": "blue"},
+        after=["true"],
+        after_env={"NPM_TOKEN": "env:PACKAGES", "CI": "1"},
+        publish=["true"],
+        publish_env={"DEPLOY_TOKEN": "env:DEPLOY"},
+    )
+
+
+def test_commands_after_an_agent_have_no_secret_that_is_not_named_for_them(
+    secretive: Config,
 ) -> None:
-    monkeypatch.setenv("TOKEN", "hunter2")
+    agent = agents_of(secretive)["a"]
+    [after], [publish] = agent.steps.steps_after, agent.steps.steps_publish
 
-    config = project(repo="a.git", after=["true"], env={"TOKEN": "env:TOKEN", "A": "b"})
+    assert agent.env == {"OWN_TOKEN": "own-hunter2", "COLOUR": "blue"}
+    assert after.env == {"COLOUR": "blue", "NPM_TOKEN": "packages-hunter2", "CI": "1"}
+    assert publish.env == {"COLOUR": "blue", "DEPLOY_TOKEN": "deploy-hunter2"}
+    assert "hunter2" not in repr(agent)
 
-    [step] = agents_of(config)["a"].steps.steps_after
-    assert step.secrets == ("hunter2",)
+
+def test_no_command_after_an_agent_prints_a_secret_of_the_project(secretive: Config) -> None:
+    steps = agents_of(secretive)["a"].steps
+    [after], [publish] = steps.steps_after, steps.steps_publish
+
+    # The agent may have left its own where they find them.
+    assert after.secrets == ("key-hunter2", "own-hunter2", "packages-hunter2")
+    assert publish.secrets == (*after.secrets, "deploy-hunter2")

@@ -104,7 +104,8 @@ class ProjectConfig(Section):
     )
     env: values.Variables = Field(
         default_factory=dict,
-        description="What the agent's environment has beyond PATH, HOME and LANG.",
+        description="What the agent's environment has beyond PATH, HOME and LANG; the commands "
+        "after it have what is no secret of it.",
         examples=[{"NODE_ENV": "development"}],
     )
     after: tuple[str, ...] = Field(
@@ -120,6 +121,11 @@ class ProjectConfig(Section):
         description="What they can reach; open only where the agent's network is, unless it is "
         "set: what the agent wrote runs in them.",
         examples=["open"],
+    )
+    after_env: values.Variables = Field(
+        default_factory=dict,
+        description="What only their environment has.",
+        examples=[{"NPM_TOKEN": "env:NPM_TOKEN"}],
     )
     fix_attempts: values.Whole = Field(
         0, ge=0, le=3, description="How often the agent may mend what such a command refused."

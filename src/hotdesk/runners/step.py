@@ -39,13 +39,16 @@ class Step:
 class StepPlan:
     """The commands of a project; the times are for each of them.
 
-    ``env`` is given to all of them, ``publish_env`` to those of ``publish``. ``secrets`` are
-    values of ``env``; all of ``publish_env`` are. ``network`` is that of ``after``, which gets
-    none unless it is open; ``publish`` always has it.
+    ``env`` is given to all of them, ``after_env`` to those of ``after`` and ``publish_env`` to
+    those of ``publish``. ``secrets`` are what nobody may read in their output: values of
+    ``after_env``, and the agent's own, which it may have left where they print them; all of
+    ``publish_env`` are. ``network`` is that of ``after``, which gets none unless it is open;
+    ``publish`` always has it.
     """
 
     after: tuple[str, ...] = ()
     after_time: timedelta = timedelta(minutes=15)
+    after_env: Mapping[str, str] = field(default_factory=dict, repr=False)
     publish: tuple[str, ...] = ()
     publish_time: timedelta = timedelta(minutes=15)
     publish_env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,7 +59,7 @@ class StepPlan:
 
     @property
     def steps_after(self) -> list[Step]:
-        """What must succeed on the work of the agent, with no more than the agent had."""
+        """What must succeed on the work of the agent."""
         # The model is the agent's alone: without it nothing is left of "model-only".
         network = Network.OPEN if self.network is Network.OPEN else Network.NONE
         return [
@@ -67,7 +70,7 @@ class StepPlan:
                 command=command,
                 time=self.after_time,
                 network=network,
-                env=self.env,
+                env={**self.env, **self.after_env},
                 secrets=self.secrets,
             )
             for number, command in enumerate(self.after, start=1)

@@ -183,7 +183,9 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
             'set it to "model-only"',
         )
     env = _read(project.env)
-    secrets = tuple(env[name] for name in project.env if _is_secret(project, name))
+    after_env = _read(project.after_env)
+    own = _secret(project.env)
+    secrets = (settings.key, *(env[name] for name in own))
     prompts = standard()
     if folder := project.prompts_folder:
         prompts = Prompts.load(folder, key=f"projects.{name}.prompts")
@@ -192,7 +194,7 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
         settings=settings,
         prompts=prompts,
         env=env,
-        secrets=(settings.key, *secrets),
+        secrets=secrets,
         author=project.identity,
         network=network,
         model=_model(name, dialect, settings) if network is Network.MODEL_ONLY else None,
@@ -203,8 +205,10 @@ def _agent(name: str, project: ProjectConfig) -> Agent:
             publish=project.publish,
             publish_time=timedelta(seconds=project.publish_seconds),
             publish_env=_read(project.publish_env),
-            env=env,
-            secrets=secrets,
+            # The agent's secrets are its own; what was written by it runs here, and has a network.
+            env={name: value for name, value in env.items() if name not in own},
+            after_env=after_env,
+            secrets=(*secrets, *(after_env[name] for name in _secret(project.after_env))),
             network=Network(project.after_network or network),
             fix_attempts=project.fix_attempts,
         ),
@@ -223,8 +227,9 @@ def _model(name: str, dialect: Dialect, settings: AgentSettings) -> ModelAccess:
         raise ConfigError(f"projects.{name}", str(error)) from error
 
 
-def _is_secret(project: ProjectConfig, variable: str) -> bool:
-    return isinstance(project.env[variable], SecretRef)
+def _secret(variables: Mapping[str, str | SecretRef]) -> list[str]:
+    """The names of those that stand for secrets."""
+    return [name for name, value in variables.items() if isinstance(value, SecretRef)]
 
 
 def _read(variables: Mapping[str, str | SecretRef]) -> dict[str, str]:
