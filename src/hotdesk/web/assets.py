@@ -54,6 +54,10 @@ class Assets:
         """The address of the file *name*."""
         return f"{FOLDER}/{name}?{self._assets[name].digest}"
 
+    def styles(self) -> list[str]:
+        """The addresses of the style sheets, in the order of their names."""
+        return [self.url(name) for name in sorted(self._assets) if name.endswith(".css")]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for one of them."""
         asset = self._assets.get(scope["path"].removeprefix(f"{FOLDER}/"))

@@ -45,7 +45,9 @@ class Renderer:
             counted=wording.counted,
             desk_state=lambda desk: DeskRecord.of(desk).state,
         )
-        self._templates.globals.update(version=version("hotdesk"), asset=assets.url)
+        self._templates.globals.update(
+            version=version("hotdesk"), asset=assets.url, styles=assets.styles()
+        )
         self._templates.globals["parts"] = self._templates.get_template(PARTS).module
 
     def shown(self, template: str, view: View, role: Role, now: datetime) -> Shown:
