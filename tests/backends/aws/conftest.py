@@ -1,14 +1,20 @@
 """Stacks that are empty, on each emulator of AWS in turn, or on the account that is given."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from typing import Any
 
 import boto3
 import pytest
 
 from hotdesk.backends.aws import inbox
+from hotdesk.backends.aws.backend import AwsBackend
+from hotdesk.backends.aws.bucket import Bucket
 from hotdesk.backends.aws.calls import Calls
+from hotdesk.testing import FakeClock
+from hotdesk.testing.scene import Scene
+from tests.backends.aws.faults import Killed
 from tests.backends.aws.stacks import Stacks
 from tests.emulators.server import NO_ACCOUNT, Emulator
 
@@ -17,6 +23,20 @@ pytest.register_assert_rewrite("hotdesk.testing")
 # The class is for tests that let calls fail: `connect_calls(Dying)`.
 ConnectCalls = Callable[..., Calls]
 NewStack = Callable[[], str]
+
+
+class Mortal(Calls):
+    """Clients of a process that dies instead of the call ``dies_at``."""
+
+    dies_at = ""
+
+    async def call(
+        self, service: str, operation: str, arguments: Mapping[str, object]
+    ) -> dict[str, Any]:
+        """Call, or die."""
+        if operation == self.dies_at:
+            raise Killed
+        return await super().call(service, operation, arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +114,36 @@ def new_stack(stacks: Stacks) -> Iterator[NewStack]:
 def stack(new_stack: NewStack) -> str:
     """The name of an empty stack."""
     return new_stack()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Where everybody reads the time."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def scene(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> AsyncIterator[Scene]:
+    """That stack, through clients that nothing befalls."""
+    backend = AwsBackend(connect_calls(), stack, clock)
+    yield Scene(backend, clock)
+    await backend.close()
+
+
+@pytest.fixture
+def bucket(stack: str, connect_calls: ConnectCalls) -> Bucket:
+    """Its bucket."""
+    return Bucket(connect_calls(), stack)
+
+
+@pytest.fixture
+def mortal(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> Callable[[str], Scene]:
+    """A process that dies at a call."""
+
+    def make(dies_at: str) -> Scene:
+        calls = connect_calls(Mortal)
+        assert isinstance(calls, Mortal)
+        calls.dies_at = dies_at
+        return Scene(AwsBackend(calls, stack, clock), clock)
+
+    return make

@@ -1,12 +1,13 @@
 """What waits for approval keeps its long texts for as long as it waits, and counts pass."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from hotdesk.backends.aws import approving
 from hotdesk.backends.aws.backend import AwsBackend
 from hotdesk.backends.aws.blobs import PREFIX
 from hotdesk.backends.aws.bucket import Bucket
@@ -16,6 +17,7 @@ from hotdesk.errors import NotFound, StoreError
 from hotdesk.ports import TALLY_KEPT, TALLY_STEP
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import RETENTION, Scene, a_mail
+from tests.backends.aws.faults import Killed
 from tests.backends.aws.stacks import Stacks
 
 pytestmark = pytest.mark.anyio
@@ -23,20 +25,6 @@ pytestmark = pytest.mark.anyio
 ConnectCalls = Callable[..., Calls]
 Slow = Callable[[str, Callable[[], Awaitable[object]]], Scene]
 LARGE = replace(a_mail("a"), instruction="ä" * 20_000)
-
-
-class Killed(BaseException):
-    """The process is gone; no code of it catches that."""
-
-
-class Mortal(Calls):
-    """Clients of a process that dies instead of writing to the table."""
-
-    async def call(self, service: str, operation: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as Calls has it
-        """Call, or die."""
-        if operation == "transact_write_items":
-            raise Killed
-        return await super().call(service, operation, arguments)
 
 
 class Meanwhile(Calls):
@@ -51,26 +39,6 @@ class Meanwhile(Calls):
             self.at = ""
             await self.deed()
         return await super().call(service, operation, arguments)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Where everybody reads the time."""
-    return FakeClock()
-
-
-@pytest.fixture
-async def scene(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> AsyncIterator[Scene]:
-    """A stack."""
-    backend = AwsBackend(connect_calls(), stack, clock)
-    yield Scene(backend, clock)
-    await backend.close()
-
-
-@pytest.fixture
-def bucket(stack: str, connect_calls: ConnectCalls) -> Bucket:
-    """The bucket of that stack."""
-    return Bucket(connect_calls(), stack)
 
 
 @pytest.fixture
@@ -118,12 +86,12 @@ async def test_what_is_removed_with_a_job_is_not_the_text_of_the_mail_that_still
 
 
 async def test_the_walk_through_the_bucket_keeps_the_texts_of_what_waits_and_no_others(
-    scene: Scene, bucket: Bucket, stack: str, connect_calls: ConnectCalls, clock: FakeClock
+    scene: Scene, bucket: Bucket, mortal: Callable[[str], Scene], clock: FakeClock
 ) -> None:
     await hold(scene, "kept")
     [kept] = await bucket.keys(PREFIX)
     with pytest.raises(Killed):
-        await hold(Scene(AwsBackend(connect_calls(Mortal), stack, clock), clock), "lost")
+        await hold(mortal("transact_write_items"), "lost")
     assert len(await bucket.keys(PREFIX)) == 2
     # The emulator's own clock says when an object was put.
     put_at = (await bucket.ages(PREFIX))[kept]
@@ -176,6 +144,24 @@ async def test_a_late_drop_does_not_forget_what_is_held_since(
     await slow("delete_item", drop_and_hold_again).backend.drop_held("a")
 
     assert [each.job for each in await scene.backend.held()] == [LARGE]
+
+
+async def test_retention_does_not_drop_what_is_held_since_it_looked(
+    scene: Scene, clock: FakeClock, slow: Slow
+) -> None:
+    async def drop_and_hold_again() -> None:
+        await scene.backend.drop_held("a")
+        await hold(scene)
+
+    await hold(scene)
+    clock.jump(RETENTION * 2)
+    before = clock.now() - RETENTION
+    sweeper = slow("transact_write_items", drop_and_hold_again).backend
+    assert isinstance(sweeper, AwsBackend)
+
+    await approving.remove_held(sweeper._table, before=before, now=clock.now(), limit=10)
+
+    assert (await scene.backend.held_job("a")).job == LARGE
 
 
 async def test_a_count_is_forgotten_by_the_table_two_days_after_its_step(

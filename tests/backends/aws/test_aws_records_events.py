@@ -51,12 +51,6 @@ class SmallPages(Calls):
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Where everybody reads the time."""
-    return FakeClock()
-
-
-@pytest.fixture
 def held(connect_calls: ConnectCalls) -> Held:
     """Clients that hold their transactions."""
     calls = connect_calls(Held)

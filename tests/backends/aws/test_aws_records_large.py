@@ -1,6 +1,6 @@
 """What does not fit an item stands in the bucket, comes back whole, and goes with its job."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from hotdesk.errors import NotFound, StoreError, Unavailable
 from hotdesk.lifecycle import Limits
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import RETENTION, Scene, a_job
+from tests.backends.aws.faults import Killed
 
 pytestmark = pytest.mark.anyio
 
@@ -25,22 +26,6 @@ ConnectCalls = Callable[..., Calls]
 
 # Beyond the 400 KB of an item, and of two bytes a character.
 LARGE = "ä" * 300_000
-
-
-class Killed(BaseException):
-    """The process is gone; no code of it catches that."""
-
-
-class Mortal(Calls):
-    """Clients of a process that dies instead of the call ``dies_at``."""
-
-    dies_at = ""
-
-    async def call(self, service: str, operation: str, arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as Calls has it
-        """Call, or die."""
-        if operation == self.dies_at:
-            raise Killed
-        return await super().call(service, operation, arguments)
 
 
 class Patient(Calls):
@@ -60,39 +45,6 @@ class Patient(Calls):
                 self.is_waiting.set()
                 await self.may_go.wait()
         return await super().dynamodb(operation, **arguments)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Where everybody reads the time."""
-    return FakeClock()
-
-
-@pytest.fixture
-async def scene(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> AsyncIterator[Scene]:
-    """A stack."""
-    backend = AwsBackend(connect_calls(), stack, clock)
-    yield Scene(backend, clock)
-    await backend.close()
-
-
-@pytest.fixture
-def bucket(stack: str, connect_calls: ConnectCalls) -> Bucket:
-    """The bucket of that stack."""
-    return Bucket(connect_calls(), stack)
-
-
-@pytest.fixture
-def mortal(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> Callable[[str], Scene]:
-    """A process that dies at a call."""
-
-    def make(dies_at: str) -> Scene:
-        calls = connect_calls(Mortal)
-        assert isinstance(calls, Mortal)
-        calls.dies_at = dies_at
-        return Scene(AwsBackend(calls, stack, clock), clock)
-
-    return make
 
 
 def a_large_job(job_id: str = "a") -> NewJob:

@@ -1,7 +1,7 @@
 """Listings are complete at any length of a page, and read no more than they show."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -57,20 +57,6 @@ class Counting(Calls):
         """Call DynamoDB."""
         self.made[operation] += 1
         return await super().dynamodb(operation, **arguments)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Where everybody reads the time."""
-    return FakeClock()
-
-
-@pytest.fixture
-async def scene(stack: str, connect_calls: ConnectCalls, clock: FakeClock) -> AsyncIterator[Scene]:
-    """A stack."""
-    backend = AwsBackend(connect_calls(), stack, clock)
-    yield Scene(backend, clock)
-    await backend.close()
 
 
 @pytest.fixture

@@ -21,12 +21,6 @@ Connect = Callable[[], Scene]
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Where everybody reads the time."""
-    return FakeClock()
-
-
-@pytest.fixture
 async def connect(
     stack: str, connect_calls: Callable[[], Calls], clock: FakeClock
 ) -> AsyncIterator[Connect]:

@@ -86,11 +86,12 @@ async def remove_held(table: Table, *, before: datetime, now: datetime, limit: i
 
 
 async def _remove(change: Change, item: Item) -> None:
-    job_id = str(item["id"])
-    # It may be approved or dropped meanwhile.
-    if await change.table.get(held_key(job_id)) is None:
+    job_id, at = str(item["id"]), str(item["held_at"])
+    found = await change.table.get(held_key(job_id))
+    # It may be approved or dropped meanwhile, and be held anew.
+    if found is None or found["held_at"] != at:
         return
-    change.delete(held_key(job_id), "attribute_exists(pk)")
+    change.delete(held_key(job_id), "#held_at = :at", at=at)
     change.emit(
         MailDropped(
             desk=str(item["desk"]), job_id=job_id, sender=str(item["sender"]), by="retention"
