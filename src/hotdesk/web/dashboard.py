@@ -15,12 +15,12 @@ from hotdesk.web.access import Caller
 from hotdesk.web.assets import Assets
 from hotdesk.web.live import Boards
 from hotdesk.web.rendering import Renderer, Shown
-from hotdesk.web.screens import dead, desks, health, jobs, workers
+from hotdesk.web.screens import dead, desks, health, jobs, overview, workers
 from hotdesk.web.screens.screen import Ask, Screen
 from hotdesk.web.site import By, Here, Site
 from hotdesk.web.streams import EventStream
 
-MODULES: Sequence[ModuleType] = (desks, jobs, dead, workers, health)
+MODULES: Sequence[ModuleType] = (overview, desks, jobs, dead, workers, health)
 SCREENS: tuple[Screen[Any], ...] = tuple(each for module in MODULES for each in module.SCREENS)
 
 LIVE = "/live"
