@@ -23,6 +23,7 @@ from hotdesk.confinement import Confinement, Network, Walls
 from hotdesk.confinement.modes import SHELL
 from hotdesk.errors import ConfigError
 from hotdesk.runners.process import PROGRAM_PATH, Program, ProgramEnd, run_program
+from hotdesk.runners.step import shown
 from hotdesk.wiring.agents import confinement_of, hidden_files
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.uids import own_uid
@@ -40,6 +41,11 @@ BELIEVING = frozenset({"aider", "gemini", "opencode"})
 WITHOUT_TURNS = frozenset({"aider", "codex"})
 WITHOUT_BUDGET = frozenset({"aider", "codex", "gemini", "opencode"})
 
+# Commands that hardly anybody runs for what is there already.
+_FETCHES = re.compile(
+    r"(?<![\w./-])(?:(?:npm|pnpm|yarn|bun|pip3?|poetry|bundle|composer) (?:ci|i|install)|uv sync"
+    r"|go mod download|cargo fetch|git clone|curl|wget)(?![\w-])(?!.* --offline\b)"
+)
 _VERSION = re.compile(r"\b\d+\.\d+\.\d+")
 _KEY_NAME = re.compile(r"_(?:KEY|TOKEN)$")
 
@@ -47,6 +53,9 @@ _KEY_NAME = re.compile(r"_(?:KEY|TOKEN)$")
 def agent_checks(config: Config, name: str, project: ProjectConfig) -> Iterator[Check]:
     """The checks of the agent of project *name*."""
     dialect = None if project.agent is None else KNOWN[project.agent]()
+    if project.after_network is None and Network(project.network) is not Network.OPEN:
+        fetching = (each for each in project.after if _FETCHES.search(each))
+        yield from (partial(_fetches, name, command) for command in fetching)
     yield partial(_program, config, name, project, dialect)
     if Network(project.network) is not Network.OPEN:
         yield partial(_network, config, name, project)
@@ -138,6 +147,14 @@ async def _network(config: Config, name: str, project: ProjectConfig) -> Finding
     confinement_of(config).check_network(Network(project.network), f"projects.{name}.network")
     what = "nothing" if Network(project.network) is Network.NONE else "its model"
     return ok(f"project {name}: the agent can reach {what} on the network")
+
+
+async def _fetches(name: str, command: str) -> Finding:
+    return warn(
+        f"project {name}: {shown(command)} seems to fetch something, and the commands of after "
+        "have no network",
+        f'set [projects.{name}] after_network = "open"; what the agent wrote has it then, too',
+    )
 
 
 async def _login(name: str, project: ProjectConfig, dialect: Dialect) -> Finding:

@@ -3,24 +3,39 @@
 import errno
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import aiosmtplib
+import anyio
 
 from hotdesk.backends.address import bell_folder, database_path, is_stack
 from hotdesk.config import Config, MailConfig, ProjectConfig
 from hotdesk.confinement import Mode
+from hotdesk.desks import Claim, Desk
+from hotdesk.errors import AttemptFailed
+from hotdesk.runners.agent import AgentWalls
+from hotdesk.runners.images import Images, NotShown, Shown
+from hotdesk.runners.interpreter import interpreter
 from hotdesk.wiring.agent_checks import agent_checks
-from hotdesk.wiring.agents import confinement_of, origin_of, workspaces_of
+from hotdesk.wiring.agents import confinement_of, hidden_files, origin_of, workspaces_of
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.lock import holder_of
 from hotdesk.wiring.mail import relay_of
+from hotdesk.wiring.uids import own_uid
 from hotdesk.workspaces import VERSION_MIN, GitFailed, OriginUnreachable
 from hotdesk.workspaces.git import Git, Place
 
 RELAY_SECONDS_MAX = 10
+# The smallest: one black pixel.
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010100000000376ef924"
+    "0000000a4944415478da6360000000020001e527defc0000000049454e44ae426082"
+)
+TRIAL = Claim(desk=Desk("hotdesk", "doctor"), generation=1, worker_id="doctor")
 
 
 def project_checks(config: Config) -> Iterator[Check]:
@@ -28,6 +43,8 @@ def project_checks(config: Config) -> Iterator[Check]:
     git = workspaces_of(config).git
     yield partial(_git, git)
     yield partial(_confinement, config)
+    if config.projects:
+        yield partial(_pictures, config)
     for name, project in config.projects.items():
         yield partial(_repository, git, name, project)
         yield from agent_checks(config, name, project)
@@ -57,6 +74,33 @@ async def _confinement(config: Config) -> Finding:
         f"agents are confined by {confinement.mode} only: not {', '.join(missing)}",
         'install bubblewrap and set [confinement] mode = "auto"',
     )
+
+
+async def _pictures(config: Config) -> Finding:
+    """Show one as workers do: as the agents' user, who may not be let in to where Python lies."""
+    hidden = tuple(hidden_files(config))
+    with own_uid(confinement_of(config), config.data_dir) as confinement, _trial() as folder:
+        walls = AgentWalls(homes=folder / "homes", steps=folder / "steps", hidden=hidden)
+        images = Images(confinement, walls)
+        try:
+            shown: Shown | NotShown = await images.show(PICTURE, TRIAL, stop=anyio.sleep_forever)
+        except AttemptFailed as error:
+            shown = NotShown(why=error.reason)
+    if isinstance(shown, Shown):
+        return ok("agents are shown the pictures of mails")
+    return warn(
+        f"agents are not shown the pictures of mails: {shown.why}",
+        f"let every user read {interpreter().program} and what belongs to it: install Python and "
+        "Hotdesk outside of home directories",
+    )
+
+
+@contextmanager
+def _trial() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="hotdesk-trial-") as name:
+        # Others may pass through, as they may where workers do it.
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 async def _repository(git: Git, name: str, project: ProjectConfig) -> Finding:
