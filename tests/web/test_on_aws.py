@@ -22,6 +22,7 @@ from hotdesk.web import feed
 from tests.backends.aws.stacks import Stacks
 from tests.emulators.plugin import GetEmulator
 from tests.web.conftest import Web, served
+from tests.web.reading import element, words
 from tests.web.test_jobs import JOBS, submit
 from tests.web.test_pages import turned
 from tests.web.test_streams import listening, live
@@ -195,6 +196,27 @@ async def test_dead_letters_are_listed_retried_and_discarded(web: Web) -> None:
     assert discarded.json()["done"] == jobs[1:]
     assert [each["job"] for each in discarded.json()["refused"]] == [jobs[0]]
     assert await turned(web, f"{API}/dead") == []
+
+
+async def test_screens_show_what_the_stack_has(web: Web) -> None:
+    job = (await submit(web, "blue"))["job"]
+    delivery = await start(web)
+    for line in ("it begins\n", "it breaks\n"):
+        await web.backend.append_log(job, 1, line, now=SystemClock().now())
+    await settle(web, delivery, Outcome.attempt_failed("it is broken"))
+
+    async def page(path: str) -> str:
+        answer = await web.viewer.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    letter = words(element(await page("/dead"), f"job-{job}"))
+    worker = words(element(await page("/workers"), "worker-w1"))
+    health = await page("/health")
+
+    assert "it is broken it breaks 1 " in letter
+    assert worker.startswith("w1 Holding amelia · scott none ")
+    assert "hotdesk send --desk amelia/scott" in health
 
 
 async def test_a_mail_that_waits_is_approved_or_dropped(web: Web) -> None:

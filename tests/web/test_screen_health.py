@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hotdesk.cli.main import hotdesk
+from hotdesk.clock import SystemClock
 from hotdesk.config import load
 from hotdesk.events import ActionTaken, JobDiscarded, MailDropped
 from hotdesk.ports import Backend
@@ -96,6 +97,17 @@ async def test_checks_are_made_once_at_a_time_and_end_in_time(
     assert first.json()["said"] == "The checks are being made."
     assert second.json()["said"] == "The checks are being made already."
     assert found == ["Fail the checks took longer than 1 s run: hotdesk doctor"]
+
+
+async def test_who_asks_while_checks_begin_has_none_made_again(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    asked = program(f"open({str(marks)!r}, 'a').write('x')")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(asked.examine, SystemClock())
+
+    assert marks.read_text() == "x"
 
 
 @pytest.mark.parametrize(

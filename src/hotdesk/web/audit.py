@@ -9,7 +9,7 @@ from hotdesk.ports import Backend
 
 KINDS = frozenset({"ActionTaken", "MailApproved", "MailDropped"})
 READ_AT_ONCE = 500
-READ_MAX = 5000
+READ_MAX = 2000
 
 _DECIDED = {"MailApproved": "approve", "MailDropped": "drop"}
 _COMMANDS = {
