@@ -8,12 +8,10 @@ from pydantic import Field, model_validator
 
 from hotdesk.config import values
 from hotdesk.config.section import Section
-from hotdesk.config.values import understood, wrong
+from hotdesk.config.values import DAY, WEEK, understood, wrong
 from hotdesk.desks import InterruptPolicy
 from hotdesk.mail.sender import AllowedSenders
 from hotdesk.workspaces import Identity
-
-DAY = 86_400
 
 
 class ProjectLimits(Section):
@@ -22,13 +20,13 @@ class ProjectLimits(Section):
     turns: values.Whole | None = Field(
         None, ge=1, le=10_000, description="The most turns of the agent in one run.", examples=[50]
     )
-    budget_usd: values.Seconds | None = Field(
+    budget_usd: values.Number | None = Field(
         None, gt=0, le=100_000, description="What one run of the agent may cost.", examples=[2.5]
     )
     agent_seconds: values.Whole | None = Field(
         None,
         ge=1,
-        le=7 * DAY,
+        le=WEEK,
         description="The most time for one run of the agent.",
         examples=[3600],
     )
@@ -38,14 +36,14 @@ class ProjectLimits(Section):
     sender_jobs_per_hour: values.Whole | None = Field(
         None, ge=1, le=1_000_000, description="The same for one sender.", examples=[20]
     )
-    usd_per_day: values.Seconds | None = Field(
+    usd_per_day: values.Number | None = Field(
         None,
         gt=0,
         le=1_000_000,
         description="What agents may cost in a day; no job after that.",
         examples=[50],
     )
-    sender_usd_per_day: values.Seconds | None = Field(
+    sender_usd_per_day: values.Number | None = Field(
         None, gt=0, le=1_000_000, description="The same for the jobs of one sender.", examples=[10]
     )
 

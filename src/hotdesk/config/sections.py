@@ -16,7 +16,7 @@ from hotdesk.config import values
 from hotdesk.config.project import ProjectConfig
 from hotdesk.config.secret import SecretRef
 from hotdesk.config.section import Section
-from hotdesk.config.values import wrong
+from hotdesk.config.values import DAY, WEEK, wrong
 from hotdesk.config.web import WebConfig
 from hotdesk.desks import InterruptPolicy
 from hotdesk.errors import Rejected
@@ -27,8 +27,6 @@ from hotdesk.session import WorkerLimits
 Key = tuple[str, ...]
 
 CHOSEN = "NAME"  # Stands in a key for a name that the user chooses.
-DAY = 86_400
-WEEK = 7 * DAY
 
 
 class PinnedConfig(Section):
@@ -142,10 +140,10 @@ class LimitsConfig(Section):
     given_back_max: values.Whole = Field(
         10, ge=0, le=1000, description="How often an attempt is given back without counting."
     )
-    backoff_seconds: values.Seconds = Field(
+    backoff_seconds: values.Number = Field(
         2.0, ge=0, le=3600, description="The wait after a failed attempt; it doubles each time."
     )
-    backoff_max_seconds: values.Seconds = Field(
+    backoff_max_seconds: values.Number = Field(
         60.0, ge=0, le=3600, description="The longest such wait."
     )
     retention_days: values.Whole = Field(

@@ -22,6 +22,8 @@ from hotdesk.mail.mailbox import canonical_domain
 T = TypeVar("T")
 
 AUTHOR = re.compile(r"\s*(?P<name>[^<>]*[^<>\s])\s*<(?P<email>[^<>\s]+)>\s*")
+DAY = 86_400  # Seconds.
+WEEK = 7 * DAY
 PORT_MAX = 2**16 - 1
 PREVIEW_FIELDS = ("branch", "project", "thread", "user")
 
@@ -154,7 +156,7 @@ def _named(value: dict[str, T]) -> dict[str, T]:
 
 
 Whole = Annotated[int, BeforeValidator(_number)]
-Seconds = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number)]
 Secret = Annotated[SecretRef, BeforeValidator(_secret)]
 Variables = Annotated[
     dict[str, Annotated[SecretRef | str, BeforeValidator(_text_or_secret)]],
