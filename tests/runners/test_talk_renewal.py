@@ -85,6 +85,19 @@ async def test_a_conversation_that_the_agent_does_not_even_begin_with_is_begun_a
     assert "may be lost: look at the files" not in second.text
 
 
+async def test_an_agent_that_breaks_off_its_work_goes_on_with_its_conversation(
+    serve: Serve,
+) -> None:
+    # Quoted once: the next attempt goes on with what it knows.
+    async with serve(scripted("if asked frame; then exit 3; fi; echo answer done")) as client:
+        await say(client, "paint it")
+        broken = await say(client, "frame it")
+        log = await log_of(client, broken)
+
+    assert (broken.text, broken.attempt) == ("done", 2)
+    assert NEW not in log
+
+
 async def test_what_was_done_before_the_poison_was_met_is_looked_for_in_the_files(
     serve: Serve,
 ) -> None:
