@@ -41,19 +41,6 @@ def test_python_in_a_closed_home_is_a_warning_where_walls_do_not_show_it(
     assert "install Python and Hotdesk outside of home directories" in warned
 
 
-def test_a_python_that_can_be_run_and_shows_nothing_is_told_from_one_that_cannot(
-    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uids, "UID_DEFAULT", next(UIDS))
-    (here / "hotdesk.toml").write_text(f"{PROJECT}[confinement]\nmode = 'groups'\n")
-    no_python = replace(interpreter(), program=Path("/bin/false"))
-    monkeypatch.setattr(images, "interpreter", lambda: no_python)
-
-    warned = by_level(run("doctor", "--json"), "warn")
-
-    assert "agents are not shown the pictures of mails: it is damaged" in warned
-
-
 @pytest.mark.parametrize(
     ("command", "is_told"),
     [

@@ -5,7 +5,6 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -79,8 +78,11 @@ async def _confinement(config: Config) -> Finding:
 async def _pictures(config: Config) -> Finding:
     """Show one as workers do: as the agents' user, who may not be let in to where Python lies."""
     hidden = tuple(hidden_files(config))
-    with own_uid(confinement_of(config), config.data_dir) as confinement, _trial() as folder:
-        walls = AgentWalls(homes=folder / "homes", steps=folder / "steps", hidden=hidden)
+    with (
+        own_uid(confinement_of(config), config.data_dir) as confinement,
+        tempfile.TemporaryDirectory(prefix="hotdesk-trial-") as folder,
+    ):
+        walls = AgentWalls(homes=Path(folder), steps=Path(folder), hidden=hidden)
         images = Images(confinement, walls)
         try:
             shown: Shown | NotShown = await images.show(PICTURE, TRIAL, stop=anyio.sleep_forever)
@@ -93,14 +95,6 @@ async def _pictures(config: Config) -> Finding:
         f"let every user read {interpreter().program} and what belongs to it: install Python and "
         "Hotdesk outside of home directories",
     )
-
-
-@contextmanager
-def _trial() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="hotdesk-trial-") as name:
-        # Others may pass through, as they may where workers do it.
-        Path(name).chmod(0o711)
-        yield Path(name)
 
 
 async def _repository(git: Git, name: str, project: ProjectConfig) -> Finding:
