@@ -1,33 +1,37 @@
 """``hotdesk plan``: which placement, from a traffic and prices."""
 
+import csv
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hotdesk.cli.invocation import Invocation
+from hotdesk.cli import advice
+from hotdesk.cli.invocation import Connected, Invocation
 from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.output import Output, table
-from hotdesk.desks import Json
-from hotdesk.planner.answer import Row, best
+from hotdesk.errors import ConfigError, Rejected
+from hotdesk.planner.answer import best
 from hotdesk.planner.bill import Where
-from hotdesk.planner.described import Description
+from hotdesk.planner.described import DAY, Description
 from hotdesk.planner.outcome import Timing
+from hotdesk.planner.picture import draw
 from hotdesk.planner.placements import Assumptions, Dedicated, Placement, WarmPool
-from hotdesk.planner.prices import PRICES_OF, Prices
+from hotdesk.planner.prices import Prices
 from hotdesk.planner.question import (
-    Answered,
-    Estimate,
     FromFile,
     Question,
     Source,
     answers_to,
-    estimate,
 )
-from hotdesk.planner.turning import Turn, turn
+from hotdesk.planner.recorded import Recording, recorded
+from hotdesk.planner.trace import COLUMNS, CORRECTION
+from hotdesk.planner.turning import turn
 
-DAY = 86_400.0
 SIZE = "MIN:MAX"
 
 
@@ -55,6 +59,18 @@ _some = click.FloatRange(0, 10_000, min_open=True)
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Play the jobs of this file: CSV or JSON Lines with at, desk and seconds.",
+)
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0, 366, min_open=True),
+    metavar="DAYS",
+    help="Play what this deployment did in the last so many days.",
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep what was --recorded as a trace, in a CSV file that is not there yet.",
 )
 @click.option("--projects", type=click.IntRange(1, 100_000), default=10, show_default=True)
 @click.option(
@@ -117,7 +133,7 @@ _some = click.FloatRange(0, 10_000, min_open=True)
 @click.option(
     "--where",
     type=click.Choice([str(each) for each in Where]),
-    default=Where.FARGATE,
+    default=str(Where.FARGATE),
     show_default=True,
 )
 @click.option(
@@ -136,12 +152,72 @@ _some = click.FloatRange(0, 10_000, min_open=True)
     help="Play so many random traffics, and tell how sure the figures are.",
 )
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw cost against delay, and delays over the day, as .svg or .png.",
+)
 @pass_invocation
 def plan(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one for each option
     """Compare placements on a traffic, and say which to take.
 
-    The traffic is described by --projects to --bursts, or played from a --trace.
+    The traffic is described by --projects to --bursts, played from a --trace, or was --recorded.
     """
+    if asked["trace"] is not None and asked["recorded"] is not None:
+        raise click.UsageError("--trace and --recorded are two traffics; give one of them")
+    if asked["save"] is not None and asked["recorded"] is None:
+        raise click.UsageError("--save keeps what was --recorded; give that, too")
+    with tempfile.TemporaryDirectory(prefix="hotdesk-plan-") as folder:
+        if asked["recorded"] is not None:
+            asked["trace"] = asked["save"] or Path(folder) / "recorded.csv"
+            _record_to(asked["trace"], asked["recorded"], invocation)
+        _answer(invocation, **asked)
+
+
+def _record_to(path: Path, days: float, invocation: Invocation) -> None:
+    """Write what the deployment did to *path*.
+
+    Raises:
+        ConfigError: It cannot be written, or is there.
+        Rejected: No job ran.
+    """
+    recording = Recording(since=invocation.now() - timedelta(days=days))
+
+    async def work(connected: Connected) -> int:
+        count = 0
+        rows = csv.writer(file)
+        rows.writerow([*COLUMNS, CORRECTION])
+        found = recorded(connected.backend, recording, on_progress=_progress_of(invocation))
+        async for at, job in found:
+            correction = "yes" if job.is_correction else ""
+            rows.writerow([at.isoformat(), job.desk, f"{job.seconds:.3f}", correction])
+            count += 1
+        return count
+
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file, ExitStack() as undo:
+            undo.callback(path.unlink)
+            count = invocation.connect(work)
+            if left_out := recording.left_out:
+                told = f"{left_out:,} job{'s'[: left_out != 1]}"
+                invocation.output.note(f"left out: {told} that never ran, or had not ended")
+            if not count:
+                raise Rejected(f"no job ran here in the last {days:g} days; describe a traffic")
+            undo.pop_all()
+    except OSError as error:
+        raise ConfigError(str(path), f"it cannot be written: {error.strerror}") from error
+
+
+def _progress_of(invocation: Invocation) -> Callable[[int], None]:
+    def tell(events: int) -> None:
+        if events % 100_000 == 0:
+            invocation.output.note(f"{events:,} events read")
+
+    return tell
+
+
+def _answer(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one for each option
     output = invocation.output
     question = _question(invocation, **asked).with_placements()
     done = _progress(output)
@@ -149,15 +225,20 @@ def plan(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one fo
     first = answers[0]
     chosen = best(first.rows)
     change = turn(question)
+    if asked["picture"] is not None:
+        draw(first.rows, asked["picture"], promise=question.given.promise)
+        output.note(f"drawn: {asked['picture']}")
     if output.is_json:
         for number, row in enumerate(first.rows):
-            output.data(_record(row, [each.rows[number] for each in answers], row is chosen))
-        output.data(_summary(first, chosen, change))
+            output.data(
+                advice.record(row, [each.rows[number] for each in answers], is_chosen=row is chosen)
+            )
+        output.data(advice.summary(first, chosen, change))
         return
-    output.text(_about(first, question))
-    output.console().print(table(*_table(answers, chosen)))
-    output.text(_sentence(first, chosen, change, question.given.promise))
-    output.text(_settings(chosen.placement, question.given))
+    output.text(advice.about(first, question))
+    output.console().print(table(*advice.lines(answers, chosen)))
+    output.text(advice.sentence(first, chosen, change, question.given.promise))
+    output.text(advice.settings(chosen.placement, question.given))
 
 
 def _question(invocation: Invocation, **asked: Any) -> Question:  # noqa: ANN401 - as they are
@@ -221,128 +302,3 @@ def _progress(output: Output) -> Callable[[int], None]:
             output.note(f"{jobs:,} jobs played")
 
     return tell
-
-
-# ---------------------------------------------------------------- what is printed
-
-
-def _about(first: Answered, question: Question) -> str:
-    played = first.played
-    days = max(played.span / DAY, 1 / 24)
-    timing = question.given.timing
-    return (
-        f"{played.jobs:,} jobs at {played.desks:,} desks in {days:.1f} days, "
-        f"{played.work / 60 / played.jobs:.1f} min of work each; a cold start takes "
-        f"{timing.cold_start:g} s, a claim {timing.prepare:g} s; prices of {PRICES_OF}"
-    )
-
-
-def _table(answers: list[Answered], chosen: Row) -> tuple[list[str], list[list[str]]]:
-    heads = ["PLACEMENT", "COST A MONTH", "DELAY p50", "p95", "p99", "LATE", "WAIT p95"]
-    heads += ["WORKER HOURS", "IDLE", "COLD STARTS"]
-    lines = []
-    for number, row in enumerate(answers[0].rows):
-        every = [each.rows[number] for each in answers]
-        delays, out = row.outcome.delays.all, row.outcome
-        lines.append(
-            [
-                f"{row.placement.name}{' *' * (row is chosen)}",
-                _sure(estimate(each.bill.total for each in every), "${:,.2f}"),
-                _span(delays.quantile(0.5)),
-                _span(delays.quantile(0.95)),
-                _span(delays.quantile(0.99)),
-                f"{delays.late / delays.count:.1%}",
-                _span(out.waits.quantile(0.95)),
-                f"{out.worker_seconds / 3600:,.0f}",
-                f"{out.idle_share:.0%}",
-                f"{out.cold_starts:,}",
-            ]
-        )
-    return heads, lines
-
-
-def _sure(found: Estimate, form: str) -> str:
-    told = form.format(found.value)
-    return f"{told} ± {form.format(found.half)}" if found.half else told
-
-
-def _span(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004 - an hour
-
-
-def _sentence(first: Answered, chosen: Row, change: Turn | None, promise: float) -> str:
-    delays = chosen.outcome.delays.all
-    if not chosen.is_kept:
-        return (
-            f"None gives 95 % of jobs a worker within {promise:g} s; {chosen.placement.name} "
-            f"comes nearest, with {delays.late / delays.count:.1%} late. Allow more workers "
-            "with --pool, or promise less."
-        )
-    dearest = max(first.rows, key=lambda row: row.bill.total)
-    share = chosen.bill.total / dearest.bill.total if dearest.bill.total else 1.0
-    told = (
-        f"Take {chosen.placement.name}: the cheapest that gives 95 % of jobs a worker within "
-        f"{promise:g} s"
-    )
-    if dearest is not chosen:
-        told += f", for {share:.0%} of what {dearest.placement.name} costs"
-    if change is None:
-        return f"{told}. That holds up to 64 times this traffic."
-    return (
-        f"{told}. Above about {change.jobs_a_day:,.0f} jobs a day ({change.factor:.1f} times "
-        f"this traffic) it would be {change.to.name}."
-    )
-
-
-def _settings(placement: Placement, given: Assumptions) -> str:
-    lines = ["[pool]", *(f"{name} = {value}" for name, value in placement.settings.items())]
-    lines += [f"idle_seconds = {given.idle:.0f}"]
-    if isinstance(placement, Dedicated):
-        on = "true" if placement.is_always_on else "false"
-        lines += [f'pinned = [{{ desk = "PROJECT/USER", always_on = {on} }}]  # one for each desk']
-    lines += ["", "[worker]", f"linger_seconds = {given.linger:.0f}"]
-    return "\n".join(lines)
-
-
-def _record(row: Row, every: list[Row], is_chosen: bool) -> dict[str, Json]:  # noqa: FBT001 - private
-    delays, out = row.outcome.delays.all, row.outcome
-    cost = estimate(each.bill.total for each in every)
-    return {
-        "placement": row.placement.name,
-        "is_recommended": is_chosen,
-        "keeps_promise": row.is_kept,
-        "cost_month_usd": round(cost.value, 2),
-        "cost_month_half_interval_usd": round(cost.half, 2),
-        "workers_usd": round(row.bill.workers, 2),
-        "jobs_usd": round(row.bill.jobs, 2),
-        "requests_month": round(row.bill.requests),
-        "delay_seconds": {
-            "p50": round(delays.quantile(0.5), 3),
-            "p95": round(delays.quantile(0.95), 3),
-            "p99": round(delays.quantile(0.99), 3),
-        },
-        "delay_p95_by_hour": [round(h.quantile(0.95), 3) for h in out.delays.hours],
-        "wait_p95_seconds": round(out.waits.quantile(0.95), 3),
-        "late_share": round(delays.late / delays.count, 6) if delays.count else 0.0,
-        "worker_hours": round(out.worker_seconds / 3600, 3),
-        "idle_share": round(out.idle_share, 4),
-        "cold_starts": out.cold_starts,
-        "workers_most": out.workers_most,
-        "settings": dict(row.placement.settings),
-    }
-
-
-def _summary(first: Answered, chosen: Row, change: Turn | None) -> dict[str, Json]:
-    played = first.played
-    return {
-        "jobs": played.jobs,
-        "desks": played.desks,
-        "days": round(played.span / DAY, 3),
-        "recommended": chosen.placement.name,
-        "keeps_promise": chosen.is_kept,
-        "changes_above_jobs_a_day": None if change is None else round(change.jobs_a_day),
-        "changes_to": None if change is None else change.to.name,
-        "prices_of": PRICES_OF,
-    }
