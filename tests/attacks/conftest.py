@@ -1,4 +1,4 @@
-from tests.runners.programs import place
+from tests.runners.programs import closed, place
 from tests.workspaces.conftest import confirm, open_workspace, origin, workspaces
 
-__all__ = ["confirm", "open_workspace", "origin", "place", "workspaces"]
+__all__ = ["closed", "confirm", "open_workspace", "origin", "place", "workspaces"]

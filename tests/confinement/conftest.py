@@ -1,3 +1,3 @@
-from tests.runners.programs import place
+from tests.runners.programs import closed, place
 
-__all__ = ["place"]
+__all__ = ["closed", "place"]

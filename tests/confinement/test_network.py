@@ -33,13 +33,6 @@ def call(port: int, said: str = "", host: str = "127.0.0.1") -> tuple[str, ...]:
     return ("perl", "-e", CALL, f"{host}:{port}", said)
 
 
-@pytest.fixture
-def closed(place: Place) -> Place:
-    if not place.confinement.closes_network:
-        pytest.skip(f"{place.confinement.mode} cannot close the network, as another test shows")
-    return place
-
-
 async def test_without_a_network_there_is_a_loopback_of_ones_own(closed: Place) -> None:
     script = """
     use IO::Socket::INET;

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,27 @@ class Place:
         self.pids.extend(pids)
 
 
-@pytest.fixture(params=find_confinement().usable, ids=lambda found: str(found.mode))
+USABLE = find_confinement().usable
+
+
+@pytest.fixture(params=USABLE, ids=lambda found: str(found.mode))
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place in each mode that this machine offers."""
-    confinement: Confinement = request.param
+    with _place_in(request.param) as place:
+        yield place
+
+
+@pytest.fixture(
+    params=[each for each in USABLE if each.closes_network], ids=lambda found: str(found.mode)
+)
+def closed(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """The same in each mode that can close the network; the others refuse to."""
+    with _place_in(request.param) as place:
+        yield place
+
+
+@contextmanager
+def _place_in(confinement: Confinement) -> Iterator[Place]:
     if confinement.uid is not None:
         confinement = replace(confinement, uid=next(UIDS))
     # Not pytest's own folder: only root can pass through it, and programs run as others. And
