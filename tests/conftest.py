@@ -11,6 +11,8 @@ import shutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.missing import is_missing
+
 # Derandomized, because a test that fails for one person and not for the next is worth
 # little; new examples come from `make simulate` and from changing the code. There is no
 # deadline: two cores are often busy, and pytest-timeout bounds the whole test.
@@ -58,5 +60,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for program in marker.args:
             if not (shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")):
-                missing = pytest.fail if "CI" in ENVIRONMENT else pytest.skip
-                missing(f"{program} is missing; `make test` installs it, or says how")
+                is_missing(program, remedy="`make test` installs it, or says how")

@@ -18,6 +18,7 @@ from chaos.origins import Origins
 from chaos.relay import Mood, MoodyRelay
 from chaos.trace import Line, Trace, runs_of
 from hotdesk.demo.mails import Person, send
+from tests.missing import is_missing
 
 pytestmark = pytest.mark.anyio
 SOON = 10
@@ -58,7 +59,7 @@ def test_a_small_disk_is_gone_behind_its_block_although_a_file_of_it_is_open(
 def test_a_wrong_clock_is_wrong_while_time_passes_as_ever(tmp_path: Path) -> None:
     preload = library()
     if preload is None:
-        pytest.skip("libfaketime is not installed")
+        is_missing("libfaketime", remedy="`make test` installs it, or says how")
     clock = WallClock(tmp_path / "clock", preload)
     clock.prepare()
     clock.set(-5000)

@@ -33,10 +33,7 @@ SCOTT = "amelia+scott@desk.example"
 TIM = "amelia+tim@desk.example"
 BY_SMTP = "berta+smtp@desk.example"
 
-needs_postfix = pytest.mark.skipif(
-    os.geteuid() != 0 or not (DAEMONS / "smtpd").exists(), reason="needs Postfix, and root for it"
-)
-needs_swaks = pytest.mark.skipif(shutil.which("swaks") is None, reason="needs swaks")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="Postfix needs root")
 
 # It takes mail on a socket in its queue and hands all of it to the intake, which refuses
 # what is not for it; it tries again every second. It reads nothing of the machine's Postfix.
@@ -154,7 +151,8 @@ async def until_said(relay: Postfix, words: str) -> None:
             await SystemClock().sleep(timedelta(milliseconds=50))
 
 
-@needs_postfix
+@as_root
+@pytest.mark.needs("postfix")
 @pytest.mark.parametrize("recipient", [SCOTT, BY_SMTP])
 async def test_a_mail_through_postfix_becomes_a_job_with_its_files(
     post: Post, listen: Listen, relay: Postfix, recipient: str
@@ -170,7 +168,8 @@ async def test_a_mail_through_postfix_becomes_a_job_with_its_files(
     assert len(job.origin.attachments) == 3
 
 
-@needs_postfix
+@as_root
+@pytest.mark.needs("postfix")
 async def test_postfix_tells_its_sender_why_one_recipient_was_refused(
     post: Post, listen: Listen, relay: Postfix
 ) -> None:
@@ -186,7 +185,8 @@ async def test_postfix_tells_its_sender_why_one_recipient_was_refused(
     assert job.desk == Desk("amelia", "scott")
 
 
-@needs_postfix
+@as_root
+@pytest.mark.needs("postfix")
 async def test_what_postfix_found_is_believed_and_what_a_mail_brings_is_not(
     post: Post, listen: Listen, relay: Postfix
 ) -> None:
@@ -205,7 +205,8 @@ async def test_what_postfix_found_is_believed_and_what_a_mail_brings_is_not(
     assert (taken["sender"], taken["proof"]) == ("anna@example.org", "relay")
 
 
-@needs_postfix
+@as_root
+@pytest.mark.needs("postfix")
 async def test_postfix_delivers_again_what_could_not_be_stored(
     post: Post, listen: Listen, relay: Postfix
 ) -> None:
@@ -220,7 +221,8 @@ async def test_postfix_delivers_again_what_could_not_be_stored(
     assert len(await post.client.jobs()) == 1
 
 
-@needs_postfix
+@as_root
+@pytest.mark.needs("postfix")
 async def test_the_bounce_of_an_answer_is_noted_and_starts_nothing(
     post: Post, listen: Listen, relay: Postfix
 ) -> None:
@@ -232,7 +234,7 @@ async def test_the_bounce_of_an_answer_is_noted_and_starts_nothing(
     assert await post.client.jobs() == []
 
 
-@needs_swaks
+@pytest.mark.needs("swaks")
 @pytest.mark.parametrize(
     ("recipient", "protocol", "status"),
     [

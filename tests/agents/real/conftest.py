@@ -1,6 +1,5 @@
 """The real Claude Code, a scripted model, and rooms for the two to meet."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from hotdesk.confinement import Confinement
 from tests.agents.model_api import ModelApi
 from tests.agents.real.room import CLI, Room
+from tests.missing import is_missing
 from tests.runners.attempts import confinement, passable
 
 __all__ = ["confinement", "passable"]
@@ -20,8 +20,7 @@ MakeRoom = Callable[[], Room]
 def cli() -> Path:
     """The program; without it these tests say what to do."""
     if not CLI.with_name("claude").is_file() or not (CLI.parents[2] / "ready").is_file():
-        missing = pytest.fail if "CI" in os.environ else pytest.skip  # noqa: TID251 - it says who runs the tests
-        missing("Claude Code is missing: make test-agents sets it up")
+        is_missing("Claude Code", remedy="`make test-agents` sets it up")
     return CLI
 
 

@@ -1,12 +1,12 @@
 """The real Codex, and rooms for it."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hotdesk.confinement import Confinement
+from tests.missing import is_missing
 from tests.presets.real.room import CLI, SETUP, Room
 from tests.runners.attempts import confinement, passable
 
@@ -19,8 +19,7 @@ MakeRoom = Callable[[], Room]
 def cli() -> Path:
     """The program; without it these tests say what to do."""
     if not CLI.is_file() or not (SETUP / "ready").is_file():
-        missing = pytest.fail if "CI" in os.environ else pytest.skip  # noqa: TID251 - it says who runs the tests
-        missing("Codex is missing: make test-agents sets it up")
+        is_missing("Codex", remedy="`make test-agents` sets it up")
     return CLI
 
 
