@@ -117,6 +117,14 @@ def test_of_several_results_the_last_one_counts_and_what_they_took_is_added() ->
     assert report.cost_usd == 0.25  # It is a sum already.
 
 
+def test_a_success_behind_a_failure_is_one_and_a_run_begins_once() -> None:
+    signs, report = read(lines(INIT, {**DONE, "is_error": True}, {**INIT, "session_id": ""}, DONE))
+
+    assert (report.text, report.problem) == ("It is blue now.", None)
+    assert report.session_id == SESSION
+    assert [*map(type, signs)] == [Began]
+
+
 def test_what_a_resumed_conversation_had_cost_is_not_counted_again() -> None:
     reader = ClaudeReader(nothing, cost_before=0.2)
     assert [*reader.feed(lines(DONE))] == []

@@ -209,12 +209,14 @@ async def test_a_model_is_connected_to_and_told_nothing(monkeypatch: pytest.Monk
 
 
 async def test_a_model_that_is_not_there_fails() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    # Held, so that nobody else can listen there meanwhile, and not listened at.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
 
-    found = only(
-        await findings(agent="codex", base_url=f"http://127.0.0.1:{port}"), "is not reachable"
-    )
+        found = only(
+            await findings(agent="codex", base_url=f"http://127.0.0.1:{port}"), "is not reachable"
+        )
 
     assert found.level is Level.FAIL
     assert "[projects.a] base_url" in found.fix

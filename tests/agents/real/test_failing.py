@@ -13,11 +13,17 @@ pytestmark = [pytest.mark.anyio, pytest.mark.agents]
 
 TOO_LONG = "prompt is too long: 1200000 tokens > 1000000 maximum"
 CREDIT = "Your credit balance is too low to access the Anthropic API."
+SPENT = "You have reached your specified API usage limits."
+CLOSED = "This organization has been disabled."
 CASES: list[tuple[Step, ProblemKind]] = [
     (Fail(401, "authentication_error", f"invalid x-api-key {KEY}"), ProblemKind.LOGIN),
     (Fail(403, "permission_error"), ProblemKind.LOGIN),
     (Fail(404, "not_found_error", "model: nope"), ProblemKind.LOGIN),
     (Fail(400, "invalid_request_error", CREDIT), ProblemKind.LOGIN),
+    (Fail(400, "invalid_request_error", SPENT), ProblemKind.LOGIN),
+    (Fail(400, "invalid_request_error", CLOSED), ProblemKind.LOGIN),
+    (Fail(400, "invalid_request_error", "Could not process image"), ProblemKind.INVALID),
+    (Fail(400, "invalid_request_error", "messages.3: not valid"), ProblemKind.INVALID),
     (Fail(429, "rate_limit_error", headers={"retry-after": "3600"}), ProblemKind.RATE_LIMIT),
     (Fail(529, "overloaded_error", "Overloaded"), ProblemKind.RATE_LIMIT),
     (Fail(500, "api_error", "boom"), ProblemKind.API),

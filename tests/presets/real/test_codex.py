@@ -123,7 +123,8 @@ async def test_what_its_shell_starts_has_no_key_in_its_environment(room: Room) -
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, ProblemKind.LOGIN), (429, ProblemKind.RATE_LIMIT)]
+    ("status", "kind"),
+    [(400, ProblemKind.INVALID), (401, ProblemKind.LOGIN), (429, ProblemKind.RATE_LIMIT)],
 )
 async def test_an_error_of_the_model_is_told_by_its_kind(
     room: Room, status: int, kind: ProblemKind
