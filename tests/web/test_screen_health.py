@@ -74,7 +74,7 @@ async def test_the_checks_of_doctor_are_made_on_demand_and_kept(
         again = await web.operator.post("/health/check")
 
         assert "Nothing was checked since this was started." in before
-        assert f"Ok configuration is right ({config}) none" in found
+        assert f"Ok configuration is right ({config})" in found
         assert "Warn hotdesk up does not run start it: hotdesk up" in found
         assert again.json()["said"] == "That was checked just now."
         assert told((await web.viewer.get("/health")).text) == found
