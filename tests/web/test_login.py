@@ -266,7 +266,7 @@ def test_a_damaged_file_of_log_ins_is_an_empty_one(tmp_path: Path, content: str)
 def test_a_log_in_ends_after_a_week_or_with_its_token(
     way: Way,
     later: timedelta,
-    is_in: bool,  # noqa: FBT001
+    is_in: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     clock = FakeClock(datetime(2026, 1, 5, 9, tzinfo=UTC))
     logins = Logins({"a": way}, clock)

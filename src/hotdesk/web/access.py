@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers
@@ -137,11 +138,12 @@ class Access:
         try:
             caller = self._admit(scope, headers)
         except Refused as refused:
-            if refused.status == 401 and wants_page(scope) and "authorization" not in headers:  # noqa: PLR2004
+            is_unknown = refused.status == HTTPStatus.UNAUTHORIZED
+            if is_unknown and wants_page(scope) and "authorization" not in headers:
                 await self._lead_to_login(scope, receive, send)
                 return
             told = dict(refused.headers or {})
-            if refused.status == 401:  # noqa: PLR2004 - RFC 9110, 15.5.2
+            if is_unknown:
                 told["WWW-Authenticate"] = "Bearer"
             answer = problem(refused.status, refused.detail, headers=told)
             await answer(scope, receive, send)

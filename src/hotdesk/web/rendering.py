@@ -86,8 +86,7 @@ class Renderer:
         return self.part(
             "frame.html",
             title=shown.title,
-            # Made by our own templates, which escape.
-            shown=Markup(shown.html),  # noqa: S704
+            shown=Markup(shown.html),  # noqa: S704 - our own templates escape
             nav=nav,
             caller=caller,
             stream=stream,
