@@ -79,6 +79,7 @@ async def test_who_is_not_heard_of_any_more_is_silent(web: Web) -> None:
 
     assert (await row(web, "w1")).startswith("w1 Silent")
     assert (await row(web, "w2")).startswith("w2 Warm")
+    assert "forgotten by the sweep" in (await web.viewer.get("/workers")).text
 
 
 async def test_memory_is_that_of_a_worker_of_this_machine_and_of_nobody_else(

@@ -45,6 +45,11 @@ class WorkersView:
     workers_min: int
     leaving: timedelta
 
+    @property
+    def has_silent(self) -> bool:
+        """Whether somebody is not heard of any more."""
+        return any(each.state == "silent" for each in self.workers)
+
 
 async def see(here: Site, _: AllWorkers) -> WorkersView:
     """Look at them."""
