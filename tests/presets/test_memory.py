@@ -137,6 +137,12 @@ def test_lines_are_those_with_one_of_the_words_and_one_that_is_too_long_is_empty
     assert [*lines(b"", "a")] == []
 
 
+def test_only_so_many_lines_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "LINES_MAX", 2)
+
+    assert [*lines(b"x\na\nx\nb\na\n", "a", "b")] == [b"a\n", b"b\n"]
+
+
 def test_lines_that_nobody_looks_for_take_no_time() -> None:
     content = b"\n" * memory.BYTES_MAX
     begin = os.times().user

@@ -1,5 +1,6 @@
 """Conversations of coding agents: each instruction is told once, whatever comes between."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -8,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from hotdesk import Client, JobState
-from hotdesk.agents.dialect import AgentSettings
+from hotdesk.agents.dialect import AgentSettings, Invocation, Report, Turn
 from hotdesk.agents.prompt import Prompts
 from hotdesk.backends.folder import FolderArchive
 from hotdesk.backends.sqlite import listing
 from hotdesk.desks import Origin
 from hotdesk.runners.agent import Agent
-from tests.runners.scripted import Scripted, plain, scripted
+from tests.runners.scripted import Scripted, ScriptedReader, plain, scripted
 from tests.runners.stage import SOON, Serve, logged
 from tests.workspaces.origins import BareOrigin, git
 
@@ -138,6 +139,47 @@ async def test_what_was_said_before_thousands_of_requests_in_other_threads_is_no
 
     assert "paint it" in near
     assert "frame it" not in far
+
+
+def check_is_aside() -> None:
+    """Fail on the event loop."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+
+
+class AsideReader(ScriptedReader):
+    """Looks into the conversation at the end of a run."""
+
+    def report(self, *, exit_code: int, was_stopped: bool) -> Report:
+        """Look."""
+        check_is_aside()
+        return super().report(exit_code=exit_code, was_stopped=was_stopped)
+
+
+class Aside(Scripted):
+    """Looks into the conversation wherever a dialect may."""
+
+    def invocation(self, settings: AgentSettings, turn: Turn) -> Invocation:
+        """Look."""
+        check_is_aside()
+        return super().invocation(settings, turn)
+
+    def reader(self, turn: Turn) -> AsideReader:
+        """Look."""
+        check_is_aside()
+        return AsideReader()
+
+    def remembers(self, session: Path, session_id: str, mark: str) -> bool:
+        """Look."""
+        check_is_aside()
+        return super().remembers(session, session_id, mark)
+
+
+async def test_a_conversation_is_never_looked_into_on_the_event_loop(serve: Serve) -> None:
+    async with serve(Agent(dialect=Aside(script=TELLS), settings=AgentSettings())) as client:
+        *_, last = await talk(client, "paint it", "frame it")
+
+    assert "paint it" in last
 
 
 async def test_another_agent_begins_a_conversation_of_its_own_with_what_was_said(

@@ -117,9 +117,11 @@ class Slow(Scripted):
     """Looks into a conversation that lies on a disk that does not answer."""
 
     answers: Event = field(default_factory=Event)
+    asked: list[str] = field(default_factory=list)
 
     def remembers(self, session: Path, session_id: str, mark: str) -> bool:
         """Find it, but late."""
+        self.asked.append(mark)
         return not self.answers.wait(5)
 
 
@@ -132,4 +134,6 @@ async def test_a_conversation_that_cannot_be_looked_into_in_time_knows_nothing(
     conversation.go_on("c1")
 
     assert not await conversation.knows("j1")
+    assert not await conversation.knows("j2")
     slow.answers.set()
+    assert len(slow.asked) == 1

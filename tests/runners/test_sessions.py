@@ -320,6 +320,22 @@ async def test_what_is_not_kept_does_not_count_against_the_bounds(
     assert "more than 2 files" in await mine.pack(claim(), "t1", home)
 
 
+async def test_what_is_not_kept_is_passed_over_within_a_bound(
+    archive: FolderArchive, homes: Homes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "ENTRIES_MAX", 10)
+    home, mine = homes.new(), worker(archive)
+    await mine.unpack(claim(), "t1", home)
+    (home / FOLDER / "memory").mkdir()
+    for number in range(6):
+        os.mkfifo(home / FOLDER / f"pipe{number}")
+        os.mkfifo(home / FOLDER / "memory" / f"pipe{number}")
+
+    assert "more than 10 entries" in await mine.pack(claim(), "t1", home, kept=["memory"])
+    monkeypatch.setattr(sessions, "ENTRIES_MAX", 13)
+    assert await mine.pack(claim(), "t1", home, kept=["memory"]) == ""
+
+
 async def test_a_folder_of_very_many_files_is_not_listed_to_its_end(
     archive: FolderArchive, homes: Homes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,9 @@ ENTRIES_MAX = 10_000
 LINE_BYTES_MAX = 4 * 2**20
 """Longer lines are not looked at: no prompt makes one, since an instruction is shorter."""
 
+LINES_MAX = 100_000
+"""How many lines are looked at; agents write what they are asked down a few times."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -45,15 +48,17 @@ def find(session: Path, *pattern: str) -> tuple[Path, bytes] | None:
 def lines(content: bytes, *words: str) -> Iterator[bytes]:
     """The lines of *content* with one of *words*, as JSON spells them in ASCII.
 
-    An empty one stands for each that is too long. Lines without them cost next to nothing: a
-    conversation may have millions.
+    An empty one stands for each that is too long, and there are LINES_MAX at most. Lines without
+    them cost next to nothing: a conversation may have millions.
     """
     spelled = (
         json.dumps(word, ensure_ascii=False)[1:-1].encode(errors="replace") for word in words
     )
     looked_for = re.compile(b"|".join(map(re.escape, spelled)))
     start = 0
-    while found := looked_for.search(content, start):
+    for _ in range(LINES_MAX):
+        if (found := looked_for.search(content, start)) is None:
+            return
         begin = content.rfind(b"\n", start, found.start()) + 1 or start
         start = content.find(b"\n", found.end()) + 1 or len(content)
         yield content[begin:start] if start - begin <= LINE_BYTES_MAX else b""

@@ -41,6 +41,7 @@ class Conversation:
         """Begin a new one."""
         self._dialect = dialect
         self._session = session
+        self._is_slow = False
         self.session_id = ""
 
     async def resume(self, note: bytes) -> None:
@@ -70,10 +71,14 @@ class Conversation:
         return bool(self.session_id) and await self._remembers(self.session_id, mark_of(job_id))
 
     async def _remembers(self, session_id: str, mark: str) -> bool:
+        if self._is_slow:
+            # It is not asked once more: there may be hundreds of questions.
+            return False
         look = partial(self._dialect.remembers, self._session, session_id, mark)
         with anyio.move_on_after(LOOK_SECONDS_MAX):
             # Left alone by whoever cannot wait: it only reads, and ends by itself.
             return await to_thread.run_sync(look, abandon_on_cancel=True)
+        self._is_slow = True
         return False
 
 

@@ -29,6 +29,8 @@ FOLDER = "session"
 FILES_MAX = 5000
 BYTES_MAX = 64 * 2**20
 DEPTH_MAX = 32
+# Also of what is not kept: each has to be looked at to be passed over.
+ENTRIES_MAX = 100_000
 # A program that was interrupted is gone after two thirds of its grace time; this is the third.
 PACK_SECONDS_MAX = 10
 # Where the note is among the packed files; an agent's own file of that name is left out.
@@ -175,13 +177,16 @@ def _leads_to(path: str, kept: Collection[str]) -> bool:
 def _paths(folder: Path, kept: Collection[str]) -> list[bytes]:
     """The folders and regular files below *folder*, each folder before what is in it."""
     found: list[bytes] = []
-    waiting = [b""]
+    waiting, seen = [b""], 0
     while waiting:
         path = waiting.pop()
         if path.count(b"/") >= DEPTH_MAX:
             raise _NotKept(f"its folders lie more than {DEPTH_MAX} deep")
         with opened(folder, path) as held, os.scandir(held) as entries:
             for entry in entries:
+                seen += 1
+                if seen > ENTRIES_MAX:
+                    raise _NotKept(f"it has more than {ENTRIES_MAX} entries")
                 inner = path + b"/" * bool(path) + os.fsencode(entry.name)
                 if entry.is_dir(follow_symlinks=False):
                     if not _leads_to(os.fsdecode(inner), kept):
