@@ -5,7 +5,6 @@ is decided behind it.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from ulid import ULID
@@ -23,8 +22,8 @@ from hotdesk.desks import (
     checked_name,
     storable,
 )
-from hotdesk.errors import NotAllowed, NotFound, Rejected
-from hotdesk.events import MailApproved, MailDropped, StoredEvent
+from hotdesk.errors import NotFound, Rejected
+from hotdesk.events import StoredEvent
 from hotdesk.ports import Backend, Clock, Held, LogChunk, Page, ThreadView
 
 INSTRUCTION_MAX = 1_000_000  # Characters: far beyond a letter, well below SQLite's 1e9 bytes.
@@ -233,39 +232,18 @@ class Client:
                 return await self._backend.job(job_id)
             except NotFound:
                 raise missing from None
-        desk, sender = held.job.desk, held.job.origin.sender
-        new = replace(held.job, interrupt=self._policy_of(desk.project))
-        # In this order: whoever comes after a crash finds it waiting until all else is done.
-        [job] = await self.submit_many([new])
-        event = MailApproved(desk=desk.key, job_id=job_id, sender=sender, by=by)
-        await self._backend.record([event], now=self._clock.now())
-        await self._backend.drop_held(job_id)
-        return job
+        interrupt = self._policy_of(held.job.desk.project)
+        now = self._clock.now()
+        return await self._backend.approve(job_id, interrupt=interrupt, by=by, now=now)
 
     async def drop_held(self, job_id: str, *, by: str) -> None:
         """Forget a job that waits; *by* says in the events who dropped it.
 
         Raises:
             NotFound: Nothing of that name waits.
-            NotAllowed: Its approval has begun: it is a job already.
+            NotAllowed: It was approved: it is a job.
         """
-        held = await self._backend.held_job(job_id)
-        if await self._is_submitted(job_id):
-            raise NotAllowed(
-                f"job {job_id} was approved already; stop it with: hotdesk job cancel {job_id}, "
-                "or finish its approval by approving it again"
-            )
-        desk, sender = held.job.desk, held.job.origin.sender
-        event = MailDropped(desk=desk.key, job_id=job_id, sender=sender, by=by)
-        await self._backend.record([event], now=self._clock.now())
-        await self._backend.drop_held(job_id)
-
-    async def _is_submitted(self, job_id: str) -> bool:
-        try:
-            await self._backend.job(job_id)
-        except NotFound:
-            return False
-        return True
+        await self._backend.drop_held(job_id, by=by, now=self._clock.now())
 
     async def log(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[LogChunk]:
         """The output of a job behind chunk number *after*."""

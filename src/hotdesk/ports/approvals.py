@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hotdesk.desks import Desk, NewJob
+from hotdesk.desks import Desk, InterruptPolicy, Job, NewJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,25 @@ class Approvals(Protocol):
         """
         ...
 
-    async def drop_held(self, job_id: str) -> None:
-        """Forget it; one that does not wait is none."""
+    async def approve(
+        self, job_id: str, *, interrupt: InterruptPolicy, by: str, now: datetime
+    ) -> Job:
+        """Submit what waits, as a job that interrupts so, and say that *by* let it, in one commit.
+
+        One that was submitted already comes back as it stands. Whoever drops it at the same
+        instant has been faster, or is told that it is a job.
+
+        Raises:
+            NotFound: There is neither such a job nor one that waits.
+            Unavailable: It may be approved again.
+        """
+        ...
+
+    async def drop_held(self, job_id: str, *, by: str, now: datetime) -> None:
+        """Forget what waits, and say that *by* dropped it, in one commit.
+
+        Raises:
+            NotFound: Nothing of that name waits, and no such job was ever submitted.
+            NotAllowed: It was approved: it is a job.
+        """
         ...

@@ -1,10 +1,14 @@
 """The contract of approvals: a job waits for a person's word, and nothing of it is a job yet."""
 # ruff: noqa: D102 - A test's name is its sentence.
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import anyio
 import pytest
 
-from hotdesk.desks import Desk, InterruptPolicy, NewJob, Origin
-from hotdesk.errors import NotFound
+from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, NewJob, Origin, Outcome
+from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.testing.scene import (
     AMELIA,
     MOMENT,
@@ -16,6 +20,7 @@ from hotdesk.testing.scene import (
     a_mail,
 )
 
+Decision = Callable[[], Awaitable[object]]
 LETTER = NewJob(
     id="mail-1",
     desk=AMELIA,
@@ -39,6 +44,23 @@ LETTER = NewJob(
 async def hold(scene: Scene, job: NewJob, reason: str = "a guest") -> None:
     """Hold *job* at the clock's present."""
     await scene.backend.hold(job, reason, now=scene.clock.now())
+
+
+async def approve(scene: Scene) -> Job:
+    """Approve the letter at the clock's present."""
+    return await scene.backend.approve(
+        "mail-1", interrupt=InterruptPolicy.NEVER, by="anna", now=scene.clock.now()
+    )
+
+
+async def drop(scene: Scene) -> None:
+    """Drop the letter at the clock's present."""
+    await scene.backend.drop_held("mail-1", by="anna", now=scene.clock.now())
+
+
+async def kinds(scene: Scene) -> list[str]:
+    """What happened."""
+    return [event.kind for event in await scene.backend.events()]
 
 
 async def waiting(scene: Scene, *, desk: Desk | None = None, limit: int = 100) -> list[str]:
@@ -99,37 +121,102 @@ class ApprovalsContract(Contract):
 
         assert await waiting(scene) == []
 
-    async def test_a_held_job_is_submitted_and_then_dropped(self, scene: Scene) -> None:
+    async def test_an_approved_job_is_submitted_as_it_was_held_and_waits_no_more(
+        self, scene: Scene, other: Scene
+    ) -> None:
         await hold(scene, LETTER)
-        held = await scene.backend.held_job("mail-1")
 
-        await scene.submit(held.job)
-        assert await waiting(scene) == ["mail-1"]
-        await scene.backend.drop_held("mail-1")
+        job = await approve(other)
 
+        assert (job.state, job.interrupt) == (JobState.QUEUED, InterruptPolicy.NEVER)
         assert await waiting(scene) == []
+        assert await kinds(scene) == ["JobSubmitted", "MailApproved"]
         delivery = await scene.handed(await scene.claimed("w1"), "mail-1")
         assert delivery.job.instruction == LETTER.instruction
         assert delivery.job.origin == LETTER.origin
 
-    async def test_a_dropped_job_is_gone_and_dropping_it_again_is_harmless(
-        self, scene: Scene, other: Scene
+    async def test_approving_again_gives_the_job_as_it_stands(self, scene: Scene) -> None:
+        await hold(scene, LETTER)
+        await approve(scene)
+        claim = await scene.claimed("w1")
+        await scene.settle(await scene.handed(claim, "mail-1"), Outcome.succeeded())
+
+        assert (await approve(scene)).state is JobState.SUCCEEDED
+        assert (await kinds(scene)).count("MailApproved") == 1
+
+    async def test_what_was_submitted_while_it_waited_is_approved_as_that_job(
+        self, scene: Scene
     ) -> None:
+        await hold(scene, LETTER)
+        [submitted] = await scene.submit(LETTER)
+
+        assert (await approve(scene)).interrupt == submitted.interrupt
+        assert await waiting(scene) == []
+        assert await kinds(scene) == ["JobSubmitted", "MailApproved"]
+
+    async def test_what_neither_waits_nor_is_a_job_can_be_neither_approved_nor_dropped(
+        self, scene: Scene
+    ) -> None:
+        with pytest.raises(NotFound, match="held job 'mail-1'"):
+            await approve(scene)
+        with pytest.raises(NotFound, match="held job 'mail-1'"):
+            await drop(scene)
+
+    async def test_a_dropped_job_is_gone_and_no_job(self, scene: Scene, other: Scene) -> None:
         await hold(scene, LETTER)
         await hold(scene, a_mail("b"))
 
-        await other.backend.drop_held("mail-1")
-        await scene.backend.drop_held("mail-1")
-        await scene.backend.drop_held("nothing")
+        await drop(other)
 
         assert await waiting(scene) == ["b"]
         assert await waiting(scene, desk=AMELIA) == ["b"]
         with pytest.raises(NotFound):
             await scene.backend.held_job("mail-1")
+        with pytest.raises(NotFound):
+            await approve(scene)
+        [event] = await scene.backend.events()
+        assert (event.kind, event.job_id, event.desk) == ("MailDropped", "mail-1", AMELIA.key)
+        assert event.details == {"sender": "guest@example.com", "by": "anna"}
+
+    async def test_what_is_a_job_cannot_be_dropped(self, scene: Scene) -> None:
+        await hold(scene, LETTER)
+        await scene.submit(LETTER)
+
+        with pytest.raises(NotAllowed, match="hotdesk job cancel mail-1"):
+            await drop(scene)
+
+        await approve(scene)
+        with pytest.raises(NotAllowed, match="hotdesk job cancel mail-1"):
+            await drop(scene)
+        assert "MailDropped" not in await kinds(scene)
+
+    async def test_of_an_approval_and_a_drop_at_the_same_instant_one_counts(
+        self, scene: Scene, other: Scene
+    ) -> None:
+        refused: list[str] = []
+
+        async def attempt(decision: Decision) -> None:
+            try:
+                await decision()
+            except (NotFound, NotAllowed) as error:
+                refused.append(type(error).__name__)
+
+        decisions: list[Decision] = [partial(drop, other), partial(approve, scene)]
+        for first, second in (decisions, reversed(decisions)):
+            await hold(scene, LETTER)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(attempt, first)
+                tasks.start_soon(attempt, second)
+
+        found = await kinds(scene)
+        assert len(refused) == len(decisions)
+        assert refused.count("NotFound") == found.count("MailDropped")
+        assert len(await scene.backend.jobs()) == found.count("MailApproved") <= 1
+        assert await waiting(scene) == []
 
     async def test_a_dropped_job_can_wait_again(self, scene: Scene) -> None:
         await hold(scene, LETTER)
-        await scene.backend.drop_held("mail-1")
+        await drop(scene)
         scene.clock.jump(MOMENT)
 
         await hold(scene, LETTER)
@@ -151,3 +238,15 @@ class ApprovalsContract(Contract):
         [event] = await scene.backend.events()
         assert (event.kind, event.job_id, event.desk) == ("MailDropped", "old", AMELIA.key)
         assert event.details == {"sender": "a@example.org", "by": "retention"}
+
+    async def test_what_was_submitted_while_it_waited_is_not_dropped_by_retention(
+        self, scene: Scene
+    ) -> None:
+        await hold(scene, LETTER)
+        scene.clock.jump(RETENTION + MOMENT)
+        await scene.submit(LETTER)
+
+        await scene.sweep()
+
+        assert await waiting(scene) == []
+        assert "MailDropped" not in await kinds(scene)

@@ -384,11 +384,20 @@ class Commands:
         if self._held:
             job = self._random.choice(self._held[-4:])
             self._jobs.append(job)
-            await self._ask("approve", job.id, lambda store, _: store.submit([job], now=self._now))
+            policy = self._random.choice([*InterruptPolicy])
+            await self._ask(
+                "approve",
+                job.id,
+                lambda store, _: store.approve(job.id, interrupt=policy, by="anna", now=self._now),
+            )
 
     async def _drop_held(self) -> None:
         job_id = self._random.choice([*self._held[-4:], self._new_job()]).id
-        await self._ask("drop_held", job_id, lambda store, _: store.drop_held(job_id))
+        await self._ask(
+            "drop_held",
+            job_id,
+            lambda store, _: store.drop_held(job_id, by="anna", now=self._now),
+        )
 
     async def _count(self) -> None:
         name = self._random.choice(["jobs/website", "usd/website", "jobs/website/a@example.org"])

@@ -13,7 +13,7 @@ from hotdesk.backends.aws.blobs import PREFIX
 from hotdesk.backends.aws.bucket import Bucket
 from hotdesk.backends.aws.calls import Calls
 from hotdesk.desks import Outcome
-from hotdesk.errors import NotFound, StoreError
+from hotdesk.errors import NotAllowed, NotFound, StoreError
 from hotdesk.ports import TALLY_KEPT, TALLY_STEP
 from hotdesk.testing import FakeClock
 from hotdesk.testing.scene import RETENTION, Scene, a_mail
@@ -59,6 +59,17 @@ async def hold(scene: Scene, job_id: str = "a") -> None:
     await scene.backend.hold(replace(LARGE, id=job_id), "why", now=scene.clock.now())
 
 
+async def drop(scene: Scene, job_id: str = "a") -> None:
+    """Drop it."""
+    await scene.backend.drop_held(job_id, by="anna", now=scene.clock.now())
+
+
+async def approve(scene: Scene) -> None:
+    """Approve it."""
+    now = scene.clock.now()
+    await scene.backend.approve("a", interrupt=LARGE.interrupt, by="anna", now=now)
+
+
 async def test_a_long_text_is_kept_once_while_its_mail_waits_and_goes_with_it(
     scene: Scene, bucket: Bucket
 ) -> None:
@@ -67,7 +78,7 @@ async def test_a_long_text_is_kept_once_while_its_mail_waits_and_goes_with_it(
     await hold(scene)
     assert await bucket.keys(PREFIX) == [text]
 
-    await scene.backend.drop_held("a")
+    await drop(scene)
 
     assert await bucket.keys(PREFIX) == []
 
@@ -110,7 +121,7 @@ async def test_a_text_that_somebody_removed_is_named_and_its_mail_can_still_be_d
     with pytest.raises(StoreError, match=PREFIX):
         await scene.backend.held_job("a")
 
-    await scene.backend.drop_held("a")
+    await drop(scene)
 
     with pytest.raises(NotFound):
         await scene.backend.held_job("a")
@@ -119,38 +130,57 @@ async def test_a_text_that_somebody_removed_is_named_and_its_mail_can_still_be_d
 async def test_a_mail_that_is_approved_just_when_it_comes_again_does_not_wait_again(
     scene: Scene, bucket: Bucket, slow: Slow
 ) -> None:
-    async def approve() -> None:
+    async def hold_and_approve() -> None:
         await hold(scene)
-        await scene.submit(LARGE)
-        await scene.backend.drop_held("a")
+        await approve(scene)
 
-    await hold(slow("transact_write_items", approve))
+    await hold(slow("transact_write_items", hold_and_approve))
 
     assert await scene.backend.held() == []
     # Of the two texts the job has one, and nobody has the other.
     assert len(await bucket.keys(PREFIX)) == 1
 
 
-async def test_a_late_drop_does_not_forget_what_is_held_since(
-    scene: Scene, clock: FakeClock, slow: Slow
+async def test_a_drop_that_an_approval_overtakes_says_that_it_is_a_job(
+    scene: Scene, slow: Slow
 ) -> None:
-    async def drop_and_hold_again() -> None:
-        await scene.backend.drop_held("a")
-        clock.jump(timedelta(seconds=1))
-        await hold(scene)
-
     await hold(scene)
 
-    await slow("delete_item", drop_and_hold_again).backend.drop_held("a")
+    with pytest.raises(NotAllowed):
+        await drop(slow("transact_write_items", lambda: approve(scene)))
 
-    assert [each.job for each in await scene.backend.held()] == [LARGE]
+    assert [event.kind for event in await scene.backend.events()] == [
+        "JobSubmitted",
+        "MailApproved",
+    ]
+
+
+async def test_an_approval_that_a_drop_overtakes_submits_nothing(scene: Scene, slow: Slow) -> None:
+    await hold(scene)
+
+    with pytest.raises(NotFound):
+        await approve(slow("transact_write_items", lambda: drop(scene)))
+
+    assert await scene.backend.jobs() == []
+    assert [event.kind for event in await scene.backend.events()] == ["MailDropped"]
+
+
+async def test_an_approved_mail_leaves_its_long_text_to_the_job_alone(
+    scene: Scene, bucket: Bucket
+) -> None:
+    await hold(scene)
+
+    await approve(scene)
+
+    assert len(await bucket.keys(PREFIX)) == 1
+    assert (await scene.job("a")).instruction == LARGE.instruction
 
 
 async def test_retention_does_not_drop_what_is_held_since_it_looked(
     scene: Scene, clock: FakeClock, slow: Slow
 ) -> None:
     async def drop_and_hold_again() -> None:
-        await scene.backend.drop_held("a")
+        await drop(scene)
         await hold(scene)
 
     await hold(scene)

@@ -1,12 +1,14 @@
 """Jobs that wait for a person's word, as items of their own: nothing of them is a job yet."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from hotdesk.backends.aws.blobs import Kept, pointed
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.change import Change, change
+from hotdesk.backends.aws.post import Post
 from hotdesk.backends.aws.rows import (
     HELD,
     held_group,
@@ -17,11 +19,13 @@ from hotdesk.backends.aws.rows import (
     is_job,
     job_key,
 )
+from hotdesk.backends.aws.submitting import submit
 from hotdesk.backends.aws.table import Table
 from hotdesk.backends.aws.values import Item, stamp
-from hotdesk.desks import Desk, NewJob
-from hotdesk.errors import NotFound
-from hotdesk.events import MailDropped
+from hotdesk.desks import Desk, InterruptPolicy, Job, NewJob
+from hotdesk.errors import NotAllowed, NotFound
+from hotdesk.events import MailApproved, MailDropped
+from hotdesk.lifecycle import Limits
 from hotdesk.ports import Held
 
 
@@ -65,40 +69,73 @@ async def held_job(table: Table, job_id: str) -> Held:
     raise NotFound("held job", job_id)
 
 
-async def drop_held(table: Table, job_id: str) -> None:
-    """Forget it."""
-    item = await table.get(held_key(job_id))
+async def approve(
+    tx: Change,
+    post: Post,
+    job_id: str,
+    *,
+    interrupt: InterruptPolicy,
+    by: str,
+    limits: Limits,
+) -> Job:
+    """Submit what waits, or find it submitted."""
+    item = await tx.table.get(held_key(job_id))
     if item is None:
-        return
-    with suppress(Refused):
-        # Exactly that one: a call that comes late must not forget one that was held since.
-        at = str(item["held_at"])
-        await table.delete(held_key(job_id), condition="#held_at = :at", at=at)
-        await _discard_texts(table, item)
+        known = await tx.find_job(job_id)
+        if known is None:
+            raise NotFound("held job", job_id)
+        return known.job
+    new = replace(held_of(await tx.table.whole(item, {})).job, interrupt=interrupt)
+    [job] = await submit(tx, post, [new], limits)
+    _remove(tx, item)
+    desk, sender = new.desk.key, new.origin.sender
+    tx.emit(MailApproved(desk=desk, job_id=job_id, sender=sender, by=by))
+    return job
+
+
+async def drop_held(tx: Change, job_id: str, by: str) -> None:
+    """Forget what waits, unless it is a job by now."""
+    key = job_key(job_id)
+    found = await tx.table.get_all([held_key(job_id), key])
+    if key in found and is_job(found[key]):
+        raise NotAllowed(
+            f"job {job_id} was approved already; stop it with: hotdesk job cancel {job_id}"
+        )
+    item = found.get(held_key(job_id))
+    if item is None:
+        raise NotFound("held job", job_id)
+    _drop(tx, item, by)
 
 
 async def remove_held(table: Table, *, before: datetime, now: datetime, limit: int) -> None:
     """Drop what has waited since before that instant, at most *limit*."""
     old = await table.found(HELD, index="by_time", until=stamp(before), limit=limit)
     for item in old:
-        await change(table, now, partial(_remove, item=item))
-        await _discard_texts(table, item)
+        await change(table, now, partial(_remove_old, item=item))
 
 
-async def _remove(change: Change, item: Item) -> None:
-    job_id, at = str(item["id"]), str(item["held_at"])
-    found = await change.table.get(held_key(job_id))
+async def _remove_old(tx: Change, item: Item) -> None:
+    here, there = held_key(str(item["id"])), job_key(str(item["id"]))
+    stands = await tx.table.get_all([here, there])
+    found = stands.get(here)
     # It may be approved or dropped meanwhile, and be held anew.
-    if found is None or found["held_at"] != at:
+    if found is None or found["held_at"] != item["held_at"]:
         return
-    change.delete(held_key(job_id), "#held_at = :at", at=at)
-    change.emit(
-        MailDropped(
-            desk=str(item["desk"]), job_id=job_id, sender=str(item["sender"]), by="retention"
-        )
-    )
+    if there in stands and is_job(stands[there]):
+        # Its approval was cut off in an older version; it has not been dropped.
+        _remove(tx, item)
+    else:
+        _drop(tx, item, "retention")
 
 
-async def _discard_texts(table: Table, item: Item) -> None:
+def _drop(tx: Change, item: Item, by: str) -> None:
+    _remove(tx, item)
+    desk, job_id, sender = str(item["desk"]), str(item["id"]), str(item["sender"])
+    tx.emit(MailDropped(desk=desk, job_id=job_id, sender=sender, by=by))
+
+
+def _remove(tx: Change, item: Item) -> None:
+    # Of those who decide about it at the same instant one is first, and the others look again.
+    tx.delete(held_key(str(item["id"])), "#held_at = :at", at=str(item["held_at"]))
     if texts := [key for value in item.values() if (key := pointed(value))]:
-        await table.blobs.discard(texts)
+        tx.effects.append(partial(tx.table.blobs.discard, texts))

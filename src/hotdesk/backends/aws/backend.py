@@ -37,6 +37,7 @@ from hotdesk.desks import (
     Desk,
     DeskView,
     Interrupt,
+    InterruptPolicy,
     Job,
     Json,
     NewJob,
@@ -300,9 +301,25 @@ class AwsBackend(AwsRecords):
         """One of them."""
         return await approving.held_job(self._table, job_id)
 
-    async def drop_held(self, job_id: str) -> None:
-        """Forget it."""
-        await approving.drop_held(self._table, job_id)
+    async def approve(
+        self, job_id: str, *, interrupt: InterruptPolicy, by: str, now: datetime
+    ) -> Job:
+        """Submit what waits, or find it submitted."""
+        return await self._change(
+            now,
+            partial(
+                approving.approve,
+                post=self._post,
+                job_id=job_id,
+                interrupt=interrupt,
+                by=by,
+                limits=self._limits,
+            ),
+        )
+
+    async def drop_held(self, job_id: str, *, by: str, now: datetime) -> None:
+        """Forget what waits, unless it is a job by now."""
+        await self._change(now, lambda tx: approving.drop_held(tx, job_id, by))
 
     async def count(self, name: str, amount: int, *, now: datetime) -> None:
         """Add *amount* to the step of *now*."""

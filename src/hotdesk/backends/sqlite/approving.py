@@ -1,12 +1,15 @@
 """Jobs that wait for a person's word, in a table of their own: nothing of them is a job yet."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from hotdesk.backends.sqlite.file import Row, Transaction, from_us, to_us
-from hotdesk.backends.sqlite.rows import origin_of, origin_text
-from hotdesk.desks import Desk, InterruptPolicy, NewJob
-from hotdesk.errors import NotFound
-from hotdesk.events import MailDropped
+from hotdesk.backends.sqlite.rows import job_of, origin_of, origin_text
+from hotdesk.backends.sqlite.submitting import submit
+from hotdesk.desks import Desk, InterruptPolicy, Job, NewJob
+from hotdesk.errors import NotAllowed, NotFound
+from hotdesk.events import MailApproved, MailDropped
+from hotdesk.lifecycle import Limits
 from hotdesk.ports import Held
 
 
@@ -42,14 +45,52 @@ def held_job(tx: Transaction, job_id: str) -> Held:
     return _held_of(row)
 
 
+def approve(
+    tx: Transaction, job_id: str, *, interrupt: InterruptPolicy, by: str, limits: Limits
+) -> Job:
+    """Submit what waits, or find it submitted."""
+    row = tx.one("held_job", job=job_id)
+    if row is None:
+        known = tx.one("job_by_id", job=job_id)
+        if known is None:
+            raise NotFound("held job", job_id)
+        return job_of(known)
+    held = _held_of(row)
+    [job] = submit(tx, [replace(held.job, interrupt=interrupt)], limits)
+    tx.run("drop_held", job=job_id)
+    sender = held.job.origin.sender
+    tx.emit(MailApproved(desk=row["desk"], job_id=job_id, sender=sender, by=by))
+    return job
+
+
+def drop_held(tx: Transaction, job_id: str, by: str) -> None:
+    """Forget what waits, unless it is a job by now."""
+    if tx.one("is_known", job=job_id):
+        raise NotAllowed(
+            f"job {job_id} was approved already; stop it with: hotdesk job cancel {job_id}"
+        )
+    row = tx.one("held_job", job=job_id)
+    if row is None:
+        raise NotFound("held job", job_id)
+    _drop(tx, row, by)
+
+
 def remove_held(tx: Transaction, *, before: datetime, limit: int) -> int:
     """Drop what has waited since before that instant, at most *limit*; count it."""
     rows = tx.all("held_before", before=to_us(before), limit=limit)
     for row in rows:
-        tx.run("drop_held", job=row["job"])
-        sender = origin_of(row["origin"]).sender
-        tx.emit(MailDropped(desk=row["desk"], job_id=row["job"], sender=sender, by="retention"))
+        if tx.one("is_known", job=row["job"]):
+            # Its approval was cut off in an older version; it has not been dropped.
+            tx.run("drop_held", job=row["job"])
+        else:
+            _drop(tx, row, "retention")
     return len(rows)
+
+
+def _drop(tx: Transaction, row: Row, by: str) -> None:
+    tx.run("drop_held", job=row["job"])
+    sender = origin_of(row["origin"]).sender
+    tx.emit(MailDropped(desk=row["desk"], job_id=row["job"], sender=sender, by=by))
 
 
 def _held_of(row: Row) -> Held:

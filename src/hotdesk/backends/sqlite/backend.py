@@ -18,7 +18,7 @@ from hotdesk.backends.sqlite import (
     sweeping,
 )
 from hotdesk.backends.sqlite.bell import Bell, SocketBell
-from hotdesk.backends.sqlite.file import EPOCH, DatabaseFile, Transaction, from_us
+from hotdesk.backends.sqlite.file import DatabaseFile, Transaction, from_us
 from hotdesk.backends.sqlite.records import SqliteRecords
 from hotdesk.backends.sqlite.submissions import Submissions
 from hotdesk.desks import (
@@ -27,6 +27,7 @@ from hotdesk.desks import (
     Desk,
     DeskView,
     Interrupt,
+    InterruptPolicy,
     Job,
     Json,
     NewJob,
@@ -243,9 +244,20 @@ class SqliteBackend(SqliteRecords):
         """One of them."""
         return self._file.read(lambda tx: approving.held_job(tx, job_id))
 
-    async def drop_held(self, job_id: str) -> None:
-        """Forget it."""
-        await self._write(lambda tx: tx.run("drop_held", job=job_id), EPOCH)
+    async def approve(
+        self, job_id: str, *, interrupt: InterruptPolicy, by: str, now: datetime
+    ) -> Job:
+        """Submit what waits, or find it submitted."""
+        return await self._write(
+            lambda tx: approving.approve(
+                tx, job_id, interrupt=interrupt, by=by, limits=self._limits
+            ),
+            now,
+        )
+
+    async def drop_held(self, job_id: str, *, by: str, now: datetime) -> None:
+        """Forget what waits, unless it is a job by now."""
+        await self._write(lambda tx: approving.drop_held(tx, job_id, by), now)
 
     async def count(self, name: str, amount: int, *, now: datetime) -> None:
         """Add *amount* to the step of *now*."""
