@@ -15,12 +15,22 @@ from hotdesk.web.access import Caller
 from hotdesk.web.assets import Assets
 from hotdesk.web.live import Boards
 from hotdesk.web.rendering import Renderer, Shown
-from hotdesk.web.screens import dead, desks, health, jobs, overview, workers
+from hotdesk.web.screens import dead, desk, desks, health, job, jobs, overview, threads, workers
 from hotdesk.web.screens.screen import Ask, Screen
 from hotdesk.web.site import By, Here, Site
 from hotdesk.web.streams import EventStream
 
-MODULES: Sequence[ModuleType] = (overview, desks, jobs, dead, workers, health)
+MODULES: Sequence[ModuleType] = (
+    overview,
+    desks,
+    desk,
+    jobs,
+    job,
+    threads,
+    dead,
+    workers,
+    health,
+)
 SCREENS: tuple[Screen[Any], ...] = tuple(each for module in MODULES for each in module.SCREENS)
 
 LIVE = "/live"

@@ -12,7 +12,7 @@ from datetime import timedelta
 import anyio
 from anyio import to_thread
 
-from hotdesk.desks import Job
+from hotdesk.desks import Desk, Job
 from hotdesk.errors import NotFound
 from hotdesk.web.diff import Diff, read_diff
 from hotdesk.workspaces import GitFailed, Workspaces
@@ -46,6 +46,12 @@ class Patches:
         self._workspaces = workspaces
         self._kept: OrderedDict[tuple[str, str], Diff] = OrderedDict()
         self._slots = anyio.CapacityLimiter(AT_ONCE)
+
+    def branch(self, desk: Desk, thread: str) -> str:
+        """The branch of a thread; empty where its project has no repository here."""
+        if self._workspaces is None or desk.project not in self._workspaces.repositories:
+            return ""
+        return self._workspaces.branch(desk, thread)
 
     async def of(self, job: Job) -> Changes | None:
         """What *job* changed, or has changed so far; ``None`` if it has no commit."""

@@ -220,6 +220,7 @@ function append(element, html) {
   const fresh = element.cloneNode(false);
   fresh.innerHTML = html;
   writeTimes(fresh);
+  find(":scope > .is-open", element)?.remove(); // What had not ended comes again.
   element.append(...fresh.childNodes);
   const most = Number(element.dataset.most) || 5000;
   while (element.childElementCount > most) element.firstElementChild.remove();
