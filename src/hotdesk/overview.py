@@ -74,17 +74,22 @@ class Overview:
 
     def last(self, span: timedelta) -> Figure:
         """What happened in the last *span*, which begins with the step that it begins in."""
-        start = tally_begin(self.at - span)
-        return together([each for each in self.trend.steps if each.at >= start], at=start)
+        return together(self._steps(span), at=tally_begin(self.at - span))
 
     @property
     def failed(self) -> int:
         """Jobs that failed or died in the last day."""
-        return self.last(DAY).outcomes(*FAILURES)
+        return sum(each.outcomes(*FAILURES) for each in self._steps(DAY))
+
+    def _steps(self, span: timedelta) -> list[Figure]:
+        start = tally_begin(self.at - span)
+        return [each for each in self.trend.steps if each.at >= start]
 
 
-async def look(backend: Backend, now: datetime, *, desks_max: int = DESKS_MAX) -> Overview:
-    """See how everything stands; *desks_max* desks are listed.
+async def look(
+    backend: Backend, now: datetime, *, desks_max: int = DESKS_MAX, span: timedelta = DAY
+) -> Overview:
+    """See how everything stands: *desks_max* desks are listed, figures are of the last *span*.
 
     Raises:
         Unavailable: The store does not answer.
@@ -104,7 +109,7 @@ async def look(backend: Backend, now: datetime, *, desks_max: int = DESKS_MAX) -
         desks=desks,
         waiting=tuple(waiting),
         counts=await backend.counts(),
-        trend=await backend.trend(since=now - DAY),
+        trend=await backend.trend(since=now - span),
     )
 
 

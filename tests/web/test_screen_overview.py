@@ -142,7 +142,7 @@ async def test_each_worker_has_a_card_with_its_lease(web: Web) -> None:
         re.findall(r'<article[^>]* id="worker-(\w+)">(.*?)</article>', page.html, re.DOTALL)
     )
     assert words(cards["w1"]).startswith("w1 Busy amelia · scott Make the header blue ")
-    assert "gen 1 lease" in words(cards["w1"])
+    assert "gen 1 lease ends" in words(cards["w1"])
     assert '<progress max="90" value="75"' in cards["w1"]
     assert "and more" not in cards["w1"]
     assert words(cards["w2"]).startswith("w2 Warm Ready. Any desk can claim it. warm for")

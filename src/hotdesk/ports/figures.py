@@ -29,6 +29,7 @@ COUNTED_MAX = 1000
 _CLASSES_IN_DOUBLE = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_STATES = {state.value: state for state in JobState}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,16 +131,21 @@ def counts_of(events: Iterable[StoredEvent]) -> dict[int, Counter[str]]:
 
 def figure_of(step: int, counts: Mapping[str, int]) -> Figure:
     """The figure of *step* for what ``counts_of`` gave for it."""
-    ended = {JobState(name): number for name, number in counts.items() if not name.isdigit()}
-    waits = {int(name): number for name, number in counts.items() if name.isdigit()}
+    ended: dict[JobState, int] = {}
+    waits: dict[int, int] = {}
+    for name, number in counts.items():
+        if state := _STATES.get(name):
+            ended[state] = number
+        else:
+            waits[int(name)] = number
     return Figure(at=_EPOCH + step * TALLY_STEP, ended=ended, waits=waits)
 
 
 def _name_of(event: StoredEvent) -> str:
     """A state for an outcome, the number of a class for a wait, nothing for anything else."""
     if event.kind == "JobEnded":
-        state = event.details.get("state")
-        return str(state) if state in set(JobState) else ""
+        state = str(event.details.get("state"))
+        return state if state in _STATES else ""
     waited = event.details.get("waited_ms") if event.kind == "JobStarted" else None
     if not isinstance(waited, int):
         return ""

@@ -108,7 +108,9 @@ class Metrics:
         """
         async with self._lock:
             if self._clock.monotonic() >= self._good_until:
-                self._set(await look(self._backend, self._clock.now(), desks_max=1))
+                self._set(
+                    await look(self._backend, self._clock.now(), desks_max=1, span=timedelta(0))
+                )
                 self._good_until = self._clock.monotonic() + KEPT.total_seconds()
         return generate_latest(self._registry)
 

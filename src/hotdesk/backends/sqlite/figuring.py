@@ -54,11 +54,11 @@ def trend(tx: Transaction, since: datetime) -> Trend:
     """What happened from the step of *since* on: what was counted, and the events behind it."""
     first = tally_step(since)
     rows = tx.all("figures_since", since=first)
-    steps = {row["step"]: Counter[str](json.loads(row["counts"])) for row in rows}
+    steps: dict[int, dict[str, int]] = {row["step"]: json.loads(row["counts"]) for row in rows}
     left = uncounted(tx)
     for step, more in left.steps.items():
         if step >= first:
-            steps.setdefault(step, Counter()).update(more)
+            steps[step] = Counter(steps.get(step, {})) + more
     figures = [figure_of(step, found) for step, found in sorted(steps.items())]
     return Trend(steps=figures, is_complete=left.is_all)
 

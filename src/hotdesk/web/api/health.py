@@ -85,7 +85,7 @@ async def readyz(here: Here) -> Word:
 @router.get("/pool", dependencies=PLAIN)
 async def pool(here: Here) -> Pool:
     """Who works, who waits and why."""
-    seen = await look(here.backend, here.clock.now())
+    seen = await look(here.backend, here.clock.now(), span=timedelta(0))
     return Pool(
         at=seen.at,
         min_workers=here.pool.workers_min,
@@ -106,7 +106,7 @@ async def pool(here: Here) -> Pool:
 @router.get("/health", dependencies=PLAIN)
 async def health(here: Here) -> Health:
     """What a person should look at; ``hotdesk doctor`` looks deeper."""
-    seen = await look(here.backend, here.clock.now())
+    seen = await look(here.backend, here.clock.now(), span=timedelta(0))
     checks = _checks(here, seen)
     levels: list[Level] = ["FAIL", "warn", "ok"]
     worst = next(level for level in levels if level in {each.level for each in checks})
