@@ -11,7 +11,7 @@ from hotdesk.attempt import AttemptContext
 from hotdesk.backends.sqlite import SqliteBackend
 from hotdesk.clock import SystemClock
 from hotdesk.desks import Delivery, Json
-from hotdesk.errors import AttemptFailed, ClaimLost
+from hotdesk.errors import AttemptFailed, ClaimLost, Unavailable
 from hotdesk.runners.progress import Progress
 from hotdesk.runners.step import StepPlan
 from tests.runners.attempts import Attempt, attempt
@@ -168,6 +168,39 @@ def saving(one: Attempt, delivery: Delivery) -> Saving:
     )
     made.saved = []
     return made
+
+
+class Failing(AttemptContext):
+    """A store that is away whenever something is saved."""
+
+    async def save_partial(self, partial: Json = None, *, commit: str = "") -> None:
+        """Fail."""
+        raise Unavailable("no answer")
+
+
+@pytest.mark.parametrize("adds", [True, False])
+async def test_an_answer_that_cannot_be_saved_keeps_no_work_from_being_published(
+    make_runner: MakeRunner, folder: Path, origin: BareOrigin, *, adds: bool
+) -> None:
+    script = "echo good > page; echo answer done" if adds else "echo answer done"
+    agent = scripted(script, steps=StepPlan(publish=("echo published",)))
+    async with attempt(folder) as one:
+        runner = make_runner(agent, one.backend)
+        delivery = replace(
+            one.delivery, job=replace(one.delivery.job, partial_commit="" if adds else "1" * 40)
+        )
+        context = Failing(
+            delivery, one.stop, one.backend, SystemClock(), on_log=lambda: None, confirm=one.confirm
+        )
+
+        result = await runner.run(delivery, context)
+        assert result is not None
+        result = await runner.publish(delivery, result, context)
+        await context.flush()
+        log = await one.log()
+
+    assert result.commit == (origin.head("hotdesk/scott/t1") or origin.head("main"))
+    assert "published\n" in log
 
 
 async def test_a_job_that_is_stopped_before_it_runs_is_left_nothing_of_another(

@@ -11,7 +11,7 @@ from functools import partial
 
 from hotdesk.confinement import Confinement
 from hotdesk.desks import Claim, Delivery, Desk, Job, Result
-from hotdesk.errors import AttemptFailed, NotFound
+from hotdesk.errors import AttemptFailed, NotFound, Unavailable
 from hotdesk.ports import Archive, Clock, Context, Records, Tallies
 from hotdesk.runners.agent import Agent, AgentWalls
 from hotdesk.runners.attachments import Attachments
@@ -246,14 +246,12 @@ class CommandRunner:
             if job.partial_commit or any(each.partial_commit for each in delivery.folded):
                 result = replace(result, commit=workspace.tip.head)
                 # Nothing at the origin says that this job has answered for it.
-                self._progress = self._progress.with_result(result)
-                await self._save(context)
+                await self._save_answer(result, context)
             return result
         changes = await workspace.changes()
         result = replace(result, changes=changes.lines())
         # If this worker is lost behind the push, the next one answers with this.
-        self._progress = self._progress.with_result(result)
-        await self._save(context)
+        await self._save_answer(result, context)
         return replace(result, commit=await workspace.push(confirm=context.confirm))
 
     async def _push_partial(self, job: Job, context: Context) -> str:
@@ -267,6 +265,12 @@ class CommandRunner:
             author=self._agent(job.desk).author,
         )
         return await self._workspace.push(confirm=context.confirm) if commit.id else ""
+
+    async def _save_answer(self, result: Result, context: Context) -> None:
+        self._progress = self._progress.with_result(result)
+        # The work is worth more than this safeguard, and would be lost with the attempt.
+        with suppress(Unavailable):
+            await self._save(context)
 
     async def _save(self, context: Context, *, commit: str = "") -> None:
         """Save what is not saved yet, with the commit that partial work is in."""

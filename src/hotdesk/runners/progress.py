@@ -6,7 +6,6 @@ and the settling has left the answer there; nobody else reads or writes it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import fsum
 from typing import Self
 
 from hotdesk.desks import Job, Json, Result
@@ -91,7 +90,7 @@ def spent(job: Job, history: Iterable[StoredEvent] = ()) -> float | None:
         return job.result.cost_usd
     told = (each.details.get("cost_usd") for each in history if each.kind == AgentEnded.__name__)
     costs = [usd for usd in told if isinstance(usd, int | float)]
-    return fsum(costs) if costs else Progress.read(job.partial).cost_usd
+    return sum(costs) if costs else Progress.read(job.partial).cost_usd
 
 
 def is_progress(partial: Json) -> bool:
