@@ -1,12 +1,15 @@
 """Health as a page: checks on demand, settings with their origin, and who did what."""
 
 import html
+import os
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -99,6 +102,23 @@ async def test_checks_are_made_once_at_a_time_and_end_in_time(
     assert found == ["Fail the checks took longer than 1 s run: hotdesk doctor"]
 
 
+async def test_checks_end_with_the_server(backend: Backend, tmp_path: Path) -> None:
+    marks = tmp_path / "pid"
+    written = f"open({str(marks)!r}, 'w').write(str(os.getpid()) + chr(10))"
+    endless = f"import os, signal; {written}; signal.pause()"
+    async with served(backend, upkeep=Upkeep(doctor=program(endless))) as web:
+        await web.operator.post("/health/check")
+        end = web.feed.end()
+        with anyio.fail_after(10):
+            while not (marks.exists() and marks.read_text().endswith("\n")):
+                await web.feed.moved(end, wait=0.05)
+
+    with anyio.fail_after(5), suppress(ProcessLookupError):
+        while True:
+            os.kill(int(marks.read_text()), 0)
+            await anyio.lowlevel.checkpoint()
+
+
 async def test_who_asks_while_checks_begin_has_none_made_again(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     asked = program(f"open({str(marks)!r}, 'a').write('x')")
@@ -115,7 +135,7 @@ async def test_who_asks_while_checks_begin_has_none_made_again(tmp_path: Path) -
     [
         (f"raise SystemExit('no {EVIL}')", f"hotdesk doctor failed: no {EVIL} run: hotdesk doctor"),
         ("", "hotdesk doctor failed: it said nothing run: hotdesk doctor"),
-        ("print('no JSON')", "hotdesk doctor failed: it said nothing run: hotdesk doctor"),
+        ("print('{no JSON')", "hotdesk doctor failed: {no JSON run: hotdesk doctor"),
     ],
 )
 async def test_a_doctor_that_fails_is_a_finding(backend: Backend, code: str, finding: str) -> None:

@@ -5,6 +5,7 @@ repository, and neither holds up anybody here nor outlives its bound.
 """
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ import anyio
 
 from hotdesk.config.environment import variables
 from hotdesk.ports import Clock
+from hotdesk.signals import send_signal
 from hotdesk.wiring.finding import Finding, Level, fail
 
 SECONDS_MAX = 120.0
@@ -54,29 +56,40 @@ class Doctor:
             self.since = None
 
     async def _findings(self) -> Sequence[Finding]:
-        with anyio.move_on_after(SECONDS_MAX):
-            try:
-                ended = await anyio.run_process(
-                    self._command,
-                    stdin=subprocess.DEVNULL,
-                    check=False,
-                    env={**variables(), **self._more},
-                )
-                return _read(ended.stdout) or [_unread(ended.stderr)]
-            except OSError as error:
-                return [fail(f"hotdesk doctor cannot be started: {error.strerror}", "see why")]
-        return [fail(f"the checks took longer than {SECONDS_MAX:.0f} s", "run: hotdesk doctor")]
+        try:
+            process = await anyio.open_process(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
+                env={**variables(), **self._more},
+            )
+        except OSError as error:
+            return [fail(f"hotdesk doctor cannot be started: {error.strerror}", "see why")]
+        said = bytearray()
+        try:
+            with anyio.move_on_after(SECONDS_MAX):
+                assert process.stdout is not None, "it was asked for"
+                async for part in process.stdout:
+                    said += part
+                return _read(said) or [_unread(said)]
+            return [fail(f"the checks took longer than {SECONDS_MAX:.0f} s", "run: hotdesk doctor")]
+        finally:
+            # Before it is closed, which waits for it: the server cancels a request only once.
+            send_signal(process, signal.SIGKILL)
+            with anyio.CancelScope(shield=True):
+                await process.aclose()
 
 
-def _read(output: bytes) -> Sequence[Finding]:
+def _read(output: bytearray) -> Sequence[Finding]:
+    lines = [line for line in output.splitlines() if line.startswith(b"{")]
     with suppress(ValueError, KeyError, TypeError):
         return [
             Finding(level=Level(each["level"]), what=str(each["what"]), fix=str(each["fix"]))
-            for each in map(json.loads, output.splitlines())
+            for each in map(json.loads, lines)
         ]
     return []
 
 
-def _unread(errors: bytes) -> Finding:
-    said = errors.decode(errors="replace").strip()[-SAID_MAX:] or "it said nothing"
+def _unread(output: bytearray) -> Finding:
+    said = output.decode(errors="replace").strip()[-SAID_MAX:] or "it said nothing"
     return fail(f"hotdesk doctor failed: {said}", "run: hotdesk doctor")
