@@ -46,13 +46,13 @@ class _Agent:
         since = anyio.current_time()
         if self._prepared is not delivery.claim:
             self._prepared = delivery.claim
-            await anyio.sleep(timing.prepare)
+            await engine.passes(timing.prepare)
         job = engine.jobs[delivery.job.id]
         engine.outcome.waits.add(anyio.current_time() - job.at)
         with anyio.move_on_after(job.seconds) as work:
             await context.interrupted.wait()
         if not work.cancelled_caught:
-            await anyio.sleep(timing.stop)
+            await engine.passes(timing.stop)
             engine.outcome.interrupted += 1
         engine.outcome.busy_seconds += anyio.current_time() - since
         return Result() if work.cancelled_caught else None
@@ -99,7 +99,12 @@ class Engine:
         self._limits = limits
         self._tasks = tasks
         self._pids = count(1)
+        self._clock = SimulatedProcess("world", 0)
         self._exchange = Exchange(Fates(0, anyio.current_time), lambda *_: None)
+
+    async def passes(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await self._clock.sleep(timedelta(seconds=seconds))
 
     def store(self) -> tuple[SimulatedProcess, SqliteBackend]:
         """Another process with a connection of its own."""
@@ -121,7 +126,7 @@ class Engine:
         if since:
             # Those that are there from the beginning are warm.
             self.outcome.cold_starts += 1
-            await anyio.sleep(self.timing.cold_start)
+            await self.passes(self.timing.cold_start)
 
         async def drain_once_told() -> None:
             await process.told.wait()
@@ -138,9 +143,8 @@ class Engine:
     async def submit(self, store: SqliteBackend, trace: Sequence[Arrival], start: float) -> None:
         """Submit each job at its time, *start* being that of the first."""
         threads: dict[str, str] = {}
-        clock = SimulatedProcess("people", 0)
         for number, job in enumerate(trace):
-            await anyio.sleep(max(0.0, job.at - start - anyio.current_time()))
+            await self.passes(max(0.0, job.at - start - anyio.current_time()))
             name = f"job-{number}"
             if not job.is_correction:
                 threads[job.desk] = name
@@ -152,14 +156,14 @@ class Engine:
                 instruction="work",
                 interrupt=InterruptPolicy.THREAD,
             )
-            await store.submit([new], now=clock.now())
+            await store.submit([new], now=self._clock.now())
 
     async def all_ended(self, store: SqliteBackend) -> None:
         """Return once every job has its outcome."""
         for name in self.jobs:
             while not (await store.job(name)).state.is_ended:
                 await store.changed(None, wait=LOOK_EVERY)
-                await anyio.sleep(LOOK_EVERY.total_seconds())
+                await self.passes(LOOK_EVERY.total_seconds())
 
 
 def play(

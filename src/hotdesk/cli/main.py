@@ -35,7 +35,7 @@ COMMANDS = {
     "doctor": "Check everything that Hotdesk needs.",
     "config": "Show and check the configuration.",
     "aws": "Make, change and look at a stack on AWS.",
-    "plan": "Say which placement suits a traffic, with waits and costs.",
+    "plan": "Compare placements on a traffic, and say which to take.",
     "simulate": "Run the whole system in virtual time, with faults from a seed.",
     "backup": "Copy the database while it is in use.",
     "completion": "Print the completion script for a shell.",
