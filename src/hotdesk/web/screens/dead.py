@@ -19,7 +19,7 @@ from hotdesk.desks import Job, JobState
 from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.web.ansi import printed
 from hotdesk.web.api import dead as api
-from hotdesk.web.records import CURSOR_MAX, Asked, DeskName, Given, Instruction, JobId
+from hotdesk.web.records import CURSOR_MAX, Asked, DeskName, JobId
 from hotdesk.web.screens.acting import acted
 from hotdesk.web.screens.screen import ROWS, Ask, Screen, older
 from hotdesk.web.site import By, Here, Site
@@ -61,12 +61,6 @@ class Choice(Asked):
 
     do: Verb
     jobs: Annotated[Sequence[JobId], Field(max_length=ROWS)] = ()
-
-
-class Edited(Given):
-    """The instruction as a person wrote it anew."""
-
-    instruction: Instruction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +125,7 @@ async def see_discard(here: Site, ask: Chosen) -> ChosenView:
 
 
 async def see_edit(here: Site, ask: OneLetter) -> EditView:
-    """Show the instruction to be written anew."""
+    """Show the whole instruction to be written anew; the form there is that of the job."""
     return EditView(title="Retry edited", job=await api.letter(here, ask.job))
 
 
@@ -205,22 +199,6 @@ async def retry(letters: Annotated[api.Letters, Form()], here: Here, by: By) -> 
 async def discard(letters: Annotated[api.Letters, Form()], here: Here, by: By) -> object:
     """Remove them for good."""
     return _told("discard", await api.discard(letters, here, by))
-
-
-@actions.post("/edit/{job_id}")
-async def edit(job_id: JobId, new: Annotated[Edited, Form()], here: Here, by: By) -> object:
-    """Send one again in other words: as a new job, so that both stand in the conversation."""
-    former = await api.letter(here, job_id)
-    job = await here.client.submit(
-        former.desk,
-        new.instruction.replace("\r\n", "\n"),
-        thread=former.thread,
-        interrupt=former.interrupt,
-        # Whoever sent it is still to be answered, and its files still belong to it.
-        origin=former.origin,
-    )
-    await here.note(by, "retry edited", job_id, desk=job.desk.key, job_id=job.id)
-    return acted("Sent as a new job. The dead letter stays until it is discarded.", to=PATH)
 
 
 def _told(verb: Verb, outcome: api.Outcome) -> object:
