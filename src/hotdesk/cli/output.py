@@ -132,10 +132,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
         show_header=any(headings),
     )
     for number, heading in enumerate(headings, start=1):
+        # Only a column that may be wrapped gives way; its cells are cut instead.
         is_last = number == len(headings)
-        grid.add_column(heading, no_wrap=True, overflow="ellipsis" if is_last else "fold")
-    for row in rows:
-        grid.add_row(*(cell_of(value) for value in row))
+        grid.add_column(heading, no_wrap=not is_last, overflow="ellipsis" if is_last else "fold")
+    for *cells, last in rows:
+        text = cell_of(last)
+        text.no_wrap = True
+        grid.add_row(*(cell_of(value) for value in cells), text)
     return grid
 
 

@@ -183,11 +183,11 @@ def held_columns(now: datetime) -> Mapping[str, Callable[[Held], str]]:
     return {
         "JOB": lambda held: held.job.id,
         "DESK": lambda held: str(held.job.desk),
-        "THREAD": lambda held: held.job.thread,
         "AGE": lambda held: span(now - held.held_at),
-        "SENDER": lambda held: held.job.origin.sender,
-        "REASON": lambda held: held.reason,
-        "SUBJECT": lambda held: held.job.origin.subject,
+        # Together, since ids are long: what stands last gives way on a narrow terminal.
+        "MAIL": lambda held: (
+            f"{held.job.origin.sender}: {held.job.origin.subject} ({held.reason.partition(':')[0]})"
+        ),
     }
 
 
