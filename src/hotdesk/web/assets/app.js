@@ -87,18 +87,18 @@ function morph(shown, fresh) {
 }
 
 function morphChildren(shown, fresh) {
+  const wanted = new Set([...fresh.children].map(keyOf).filter(Boolean));
   const keyed = new Map([...shown.children].filter(keyOf).map((each) => [keyOf(each), each]));
+  for (const [key, each] of keyed) if (!wanted.has(key)) each.remove();
   let at = shown.firstChild;
   for (const next of [...fresh.childNodes]) {
-    // A node with a key that is still to come is not what stands here: leave it its place.
-    while (at && keyOf(at) && !keyOf(next) && !alike(at, next) && !hasKey(fresh, keyOf(at))) {
-      at = dropped(at);
-    }
-    const match = keyOf(next) ? keyed.get(keyOf(next)) : at && alike(at, next) ? at : null;
+    const match = keyOf(next) ? keyed.get(keyOf(next)) : unkeyed(at, next);
     if (!match || match.nodeName !== next.nodeName) {
       shown.insertBefore(next, at);
       continue;
     }
+    // What stands between has no key and no place any more.
+    while (at && at !== match && !keyOf(next)) at = dropped(at);
     if (match === at) at = at.nextSibling;
     else shown.insertBefore(match, at);
     morph(match, next);
@@ -106,7 +106,14 @@ function morphChildren(shown, fresh) {
   while (at) at = dropped(at);
 }
 
-const hasKey = (within, key) => [...within.children].some((each) => keyOf(each) === key);
+// The first node from `at` on that is like `next`, before one that has a key; a text only there.
+function unkeyed(at, next) {
+  let node = at;
+  while (node && !keyOf(node) && !alike(node, next) && next.nodeType === Node.ELEMENT_NODE) {
+    node = node.nextSibling;
+  }
+  return node && alike(node, next) ? node : null;
+}
 
 function dropped(node) {
   const next = node.nextSibling;
@@ -239,6 +246,15 @@ function say(sentence) {
   toastEnds = setTimeout(() => (toast.textContent = ""), 6000);
 }
 
+// An invitation stands behind the #, where neither servers nor their logs see it.
+function comeIn(form) {
+  const invitation = location.hash.slice(1);
+  if (!form || !invitation) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  form.elements.secret.value = invitation;
+  form.requestSubmit();
+}
+
 async function send(form, button) {
   const problem = find(".problem", form);
   const body = new URLSearchParams(new FormData(form, button));
@@ -281,13 +297,13 @@ function done(form, { said, to }) {
 
 // Keys and dialogs
 
-let wentAt = 0;
+let wentAt = -Infinity;
 
 function onKey(event) {
   const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]")) return;
   const isGoing = event.timeStamp - wentAt < 1500;
-  wentAt = event.key === "g" ? event.timeStamp : 0;
+  wentAt = event.key === "g" ? event.timeStamp : -Infinity;
   if (isGoing) find(`[data-go="${CSS.escape(event.key)}"]`)?.click();
   else if (event.key === "p") find("#live-switch")?.click();
   else if (event.key === "?") find("#keys")?.showModal();
@@ -352,6 +368,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const event = new KeyboardEvent("keydown", { key: location.hash === "#find" ? "/" : "c" });
     if (find(`[data-shortcut="${event.key}"]`)) shortcut(event);
   }
+  comeIn(find("#login"));
   openLive();
   openStreams();
 });
