@@ -100,6 +100,8 @@ async def test_memory_is_that_of_a_worker_of_this_machine_and_of_nobody_else(
 
     assert [bool(re.search(r" [1-9]\d* MiB ", each)) for each in alone] == [True, True, False]
     assert [" MiB " in each for each in among_machines] == [True, False, False]
+    assert [("Stop…" in each) == (" MiB " in each) for each in alone + among_machines] == [True] * 6
+    assert all("Drain…" in each for each in alone + among_machines)
 
 
 async def test_a_worker_is_drained(web: Web) -> None:

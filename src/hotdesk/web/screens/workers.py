@@ -34,6 +34,11 @@ class Seen:
     state: str
     memory: int | None
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be stopped from here: others can only be asked to leave."""
+        return self.memory is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkersView:
