@@ -277,6 +277,30 @@ async def test_a_mail_that_was_approved_and_comes_again_does_not_wait_again(room
     assert len(await room.client.jobs()) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"In_Reply_To": "<m1@example.org>"}),
+        ({}, {"References": "<m1@example.org>"}),
+        (
+            {"References": "<m0@example.org>"},
+            {"In_Reply_To": "<m1@example.org>", "References": "<m0@example.org> <m1@example.org>"},
+        ),
+    ],
+)
+async def test_a_conversation_that_begins_with_a_mail_that_waits_is_one_thread(
+    room: Room, first: dict[str, str], second: dict[str, str]
+) -> None:
+    await room.take(mail(1, From="guest@example.org", **first), SCOTT)
+    await room.take(mail(2, **second), SCOTT)
+    (held,) = await room.backend.held()
+
+    await room.client.approve(held.job.id, by="anna")
+    await room.take(mail(3, From="boss@example.org", In_Reply_To="<m1@example.org>"), SCOTT)
+
+    assert [each.jobs for each in await room.client.threads()] == [3]
+
+
 async def test_of_two_desks_one_may_take_and_one_may_hold(room: Room) -> None:
     await room.take(a_mail(From="guest@example.org"), SCOTT, ANY)
 
@@ -427,6 +451,22 @@ async def test_a_signed_mail_is_taken_over_smtp_and_a_forged_one_is_not(
     assert (await post.the_job()).origin.message_id == "<m2@example.org>"
     (refused,) = await post.events("MailRefused")
     assert "nothing proves that this mail comes from example.org" in str(refused["reason"])
+
+
+@pytest.mark.parametrize("is_lmtp", [False, True])
+async def test_who_writes_a_page_whose_form_is_not_signed_hears_what_to_do(
+    listen: Listen, *, is_lmtp: bool
+) -> None:
+    zone = Zone()
+    zone.publish("s1._domainkey.example.org", key_record(rsa_key()))
+    now = f"t={int(SystemClock().now().timestamp())};"
+    page = signed(a_mail(b"<p>Blue.</p>\r\n", Content_Type="text/html"), more=now)
+
+    async with listen(prove=DmarcProver(zone), is_lmtp=is_lmtp) as port:
+        code, said = await deliver(port, page, SCOTT, is_lmtp=is_lmtp)
+
+    assert (code, said[:6]) == (550, b"5.7.26")
+    assert said.endswith(b"write plain text, or let the domain sign Content-Type")
 
 
 @pytest.mark.parametrize("id_field", ["Message-ID: <m1@example.org>", "Message-ID: none"])

@@ -208,7 +208,7 @@ async def test_an_open_form_of_the_text_cannot_be_changed(
     signers = await found(changed, keys, NOW)
 
     assert signers.holds is None
-    assert "how its text is to be read" in signers.reasons[0]
+    assert "write plain text, or let the domain sign Content-Type" in signers.reasons[0]
 
 
 @pytest.mark.anyio

@@ -71,7 +71,10 @@ class SignedMail:
             if count and names.count(name) > count:
                 raise Invalid(f"a field {name} was added behind it")
         if not is_form_certain(self._headers, self._body, signed=signature.signed):
-            raise Invalid("it leaves open how its text is to be read (Content-Type)")
+            raise Invalid(
+                "it leaves open how its text is to be read: write plain text, or let the domain "
+                "sign Content-Type"
+            )
 
     def check_age(self, signature: Signature, now: datetime) -> None:
         """See that the mail was sent just now.
