@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pages import costly, fill, make, measure, urls
+from benchmarks.large import fill, make
+from benchmarks.pages import costly, measure, urls
 
 pytestmark = pytest.mark.anyio
 ROWS, OK = 20_000, 200
