@@ -202,10 +202,12 @@ class Client:
         """
         await self._backend.discard(job_id, now=self._clock.now())
 
-    async def held(self, desk: str | None = None, *, limit: int = 100) -> list[Held]:
+    async def held(
+        self, desk: str | None = None, *, thread: str | None = None, limit: int = 100
+    ) -> list[Held]:
         """Jobs that wait for approval, oldest first."""
         place = None if desk is None else Desk.parse(desk)
-        return await self._backend.held(desk=place, limit=limit)
+        return await self._backend.held(desk=place, thread=thread, limit=limit)
 
     async def held_job(self, job_id: str) -> Held:
         """One of them.

@@ -158,8 +158,8 @@ async def _waiting(connected: Connected, name: str) -> dict[str, Held]:
     try:
         return {name: await connected.client.held_job(name)}
     except NotFound:
-        every = await connected.client.held(limit=LIST_MAX)
-        return {each.job.id: each for each in every if each.job.thread == name}
+        found = await connected.client.held(thread=name, limit=LIST_MAX)
+        return {each.job.id: each for each in found}
 
 
 async def _submitted(connected: Connected, name: str) -> Job:

@@ -25,8 +25,13 @@ class Approvals(Protocol):
         """Keep a job until it is approved or dropped; the same one again changes nothing."""
         ...
 
-    async def held(self, *, desk: Desk | None = None, limit: int = 100) -> list[Held]:
-        """What waits, oldest first."""
+    async def held(
+        self, *, desk: Desk | None = None, thread: str | None = None, limit: int = 100
+    ) -> list[Held]:
+        """What waits, oldest first: of a desk, of the conversation of that name, or all of it.
+
+        For a conversation ``LOOKED_THROUGH_MAX`` are looked through, and their texts not read.
+        """
         ...
 
     async def held_job(self, job_id: str) -> Held:

@@ -2,6 +2,7 @@
 # ruff: noqa: D102 - A test's name is its sentence.
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -63,9 +64,12 @@ async def kinds(scene: Scene) -> list[str]:
     return [event.kind for event in await scene.backend.events()]
 
 
-async def waiting(scene: Scene, *, desk: Desk | None = None, limit: int = 100) -> list[str]:
+async def waiting(
+    scene: Scene, *, desk: Desk | None = None, thread: str | None = None, limit: int = 100
+) -> list[str]:
     """The ids of what waits."""
-    return [each.job.id for each in await scene.backend.held(desk=desk, limit=limit)]
+    found = await scene.backend.held(desk=desk, thread=thread, limit=limit)
+    return [each.job.id for each in found]
 
 
 class ApprovalsContract(Contract):
@@ -102,6 +106,21 @@ class ApprovalsContract(Contract):
         assert await waiting(scene, desk=AMELIA) == ["c", "b"]
         assert await waiting(scene, desk=AMELIA, limit=1) == ["c"]
         assert await waiting(scene, desk=Desk("website", "nobody")) == []
+
+    async def test_what_waits_in_one_conversation_is_found_by_its_name(self, scene: Scene) -> None:
+        for name, desk, thread in [
+            ("c", AMELIA, "footer"),
+            ("b", AMELIA, "header"),
+            ("a", SCOTT, "header"),
+            ("d", AMELIA, "header"),
+        ]:
+            await hold(scene, replace(a_mail(name, desk), thread=thread))
+            scene.clock.jump(MOMENT)
+
+        assert await waiting(scene, thread="header") == ["b", "a", "d"]
+        assert await waiting(scene, thread="header", limit=2) == ["b", "a"]
+        assert await waiting(scene, thread="header", desk=AMELIA) == ["b", "d"]
+        assert await waiting(scene, thread="head") == []
 
     async def test_holding_the_same_job_again_changes_nothing(
         self, scene: Scene, other: Scene

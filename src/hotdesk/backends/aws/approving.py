@@ -26,7 +26,7 @@ from hotdesk.desks import Desk, InterruptPolicy, Job, NewJob
 from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.events import MailApproved, MailDropped
 from hotdesk.lifecycle import Limits
-from hotdesk.ports import Held
+from hotdesk.ports import LOOKED_THROUGH_MAX, Held
 
 
 async def hold(table: Table, job: NewJob, reason: str, now: datetime) -> None:
@@ -49,14 +49,17 @@ async def hold(table: Table, job: NewJob, reason: str, now: datetime) -> None:
         await table.blobs.discard([*uploads.values()])
 
 
-async def held(table: Table, desk: Desk | None, limit: int) -> list[Held]:
+async def held(table: Table, desk: Desk | None, thread: str | None, limit: int) -> list[Held]:
     """What waits, oldest first."""
     partition, index = (HELD, "by_time") if desk is None else (held_group(desk.key), "by_group")
-    found = []
-    for item in await table.found(partition, index=index, limit=limit):
-        # It may be dropped while it is read.
-        with suppress(Refused):
-            found.append(held_of(await table.whole(item, {})))
+    most = limit if thread is None else LOOKED_THROUGH_MAX
+    items = await table.found(partition, index=index, limit=most)
+    found: list[Held] = []
+    for item in items:
+        if len(found) < limit and thread in (None, item["thread"]):
+            # It may be dropped while it is read.
+            with suppress(Refused):
+                found.append(held_of(await table.whole(item, {})))
     return found
 
 

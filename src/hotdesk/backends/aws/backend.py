@@ -293,9 +293,11 @@ class AwsBackend(AwsRecords):
         """Keep a job until it is approved or dropped."""
         await approving.hold(self._table, job, reason, now)
 
-    async def held(self, *, desk: Desk | None = None, limit: int = 100) -> list[Held]:
+    async def held(
+        self, *, desk: Desk | None = None, thread: str | None = None, limit: int = 100
+    ) -> list[Held]:
         """What waits, oldest first."""
-        return await approving.held(self._table, desk, limit)
+        return await approving.held(self._table, desk, thread, limit)
 
     async def held_job(self, job_id: str) -> Held:
         """One of them."""

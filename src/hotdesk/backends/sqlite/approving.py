@@ -28,12 +28,15 @@ def hold(tx: Transaction, job: NewJob, reason: str) -> None:
     )
 
 
-def held(tx: Transaction, desk: Desk | None, limit: int) -> list[Held]:
+def held(tx: Transaction, desk: Desk | None, thread: str | None, limit: int) -> list[Held]:
     """What waits, oldest first."""
-    if desk is None:
+    key = None if desk is None else desk.key
+    if thread is not None:
+        rows = tx.all("held_of_thread", thread=thread, desk=key, limit=limit)
+    elif key is None:
         rows = tx.all("held_oldest", limit=limit)
     else:
-        rows = tx.all("held_of_desk", desk=desk.key, limit=limit)
+        rows = tx.all("held_of_desk", desk=key, limit=limit)
     return [_held_of(row) for row in rows]
 
 

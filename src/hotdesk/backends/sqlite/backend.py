@@ -236,9 +236,11 @@ class SqliteBackend(SqliteRecords):
         """Keep a job until it is approved or dropped."""
         await self._write(lambda tx: approving.hold(tx, job, reason), now)
 
-    async def held(self, *, desk: Desk | None = None, limit: int = 100) -> list[Held]:
+    async def held(
+        self, *, desk: Desk | None = None, thread: str | None = None, limit: int = 100
+    ) -> list[Held]:
         """What waits, oldest first."""
-        return self._file.read(lambda tx: approving.held(tx, desk, limit))
+        return self._file.read(lambda tx: approving.held(tx, desk, thread, limit))
 
     async def held_job(self, job_id: str) -> Held:
         """One of them."""
