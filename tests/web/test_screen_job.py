@@ -344,6 +344,20 @@ async def test_a_reader_who_was_cut_off_goes_on_where_it_was(web: Web) -> None:
         )
 
 
+async def test_a_job_that_printed_nothing_says_so(web: Web) -> None:
+    await web.client.submit(DESK, "blue", id="j1")
+
+    queued = await page(web, "j1")
+    delivery = await start(web)
+    silent = await page(web, "j1")
+    await log(web, delivery.job, "one")
+    heard = await page(web, "j1")
+
+    assert "What it prints is shown here as it comes." in queued.text
+    assert "Nothing was printed yet." in silent.text
+    assert "Nothing was printed" not in heard.text
+
+
 async def test_of_much_output_the_end_is_shown_with_a_note_and_without_numbers(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ async def test_conversations_are_listed_of_all_desks_or_of_one(web: Web) -> None
 
     assert {ONE, "/threads/bakery/ben/t9", "/jobs/j2", "/jobs/j3"} <= set(every.links)
     assert ONE in of_one.links
+    assert "two t1 amelia · scott 2 j2" in of_one.text
     assert "/threads/bakery/ben/t9" not in of_one.links
     assert 'value="amelia/scott"' in of_one.html
 

@@ -201,6 +201,16 @@ def test_lines_stand_at_round_spans_and_are_few(seconds: float) -> None:
     assert all(tick.after.total_seconds() == int(tick.after.total_seconds()) for tick in ticks)
 
 
+def test_lines_are_told_in_as_few_words_as_they_need() -> None:
+    minutes = timeline_of(STARTED[:1], now=at(419))
+    quarters = timeline_of(STARTED[:1], now=at(100))
+
+    assert minutes is not None
+    assert quarters is not None
+    assert [tick.words for tick in minutes.ticks] == ["0", "1m", "2m", "3m", "4m", "5m", "6m"]
+    assert [tick.words for tick in quarters.ticks][3:] == ["45s", "1m", "1m 15s", "1m 30s"]
+
+
 def test_events_that_say_nothing_of_steps_make_no_timeline() -> None:
     assert timeline_of([], now=BEGIN) is None
     assert timeline_of([event(0, "ActionTaken", by="x", action="cancel")], now=BEGIN) is None

@@ -5,6 +5,7 @@ is known, so it lasts until the agent does something else. Few steps are kept of
 tools are put together, then the oldest steps are left out.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from enum import StrEnum
 
 from hotdesk.desks import Json, storable
 from hotdesk.events import StoredEvent
+from hotdesk.web.wording import spelled
 
 STEPS_MAX = 40
 TICKS_MAX = 7
@@ -24,6 +26,8 @@ JOB_ID_LENGTH_MAX = 128
 _SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
 _DAY = 86_400
 SECONDS_MAX = 30 * _DAY
+
+_NOTHING = re.compile(r" 00[a-z]$")
 
 _SAVING = "Save and publish"
 # With these a job begins to wait.
@@ -78,6 +82,12 @@ class Tick:
 
     left: float
     after: timedelta
+
+    @property
+    def words(self) -> str:
+        """How long after the begin it is, without what is nothing: ``0``, ``30s``, ``2m``."""
+        told = spelled(self.after) if self.after else "0"
+        return _NOTHING.sub("", told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,7 @@ class JobView:
     related: Related
     queue: Sequence[Job]
     has_more_queue: bool
+    has_output: bool
     answer: str
 
     @property
@@ -131,6 +132,7 @@ async def see(here: Site, ask: WhichJob) -> JobView:
         related=await _related(here, job, events, queue),
         queue=queue[:QUEUE_SHOWN_MAX],
         has_more_queue=len(queue) > QUEUE_SHOWN_MAX,
+        has_output=job.id in await here.backend.last_output([job.id]),
         answer=_answer(job, events),
     )
 

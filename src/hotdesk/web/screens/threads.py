@@ -1,15 +1,17 @@
 """``/threads``: conversations, mails that wait for a word and mails that were refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import anyio
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from hotdesk.desks import Desk, Job
-from hotdesk.errors import NotFound
+from hotdesk.errors import NotFound, Unavailable
 from hotdesk.events import StoredEvent
 from hotdesk.ports import Held, ThreadView
 from hotdesk.web.access import Caller
@@ -18,6 +20,7 @@ from hotdesk.web.screens.acting import acted
 from hotdesk.web.screens.screen import ROWS, Ask, Screen, older
 from hotdesk.web.site import PLAIN, By, Here, Site
 from hotdesk.web.stops import events_of, stopped_by
+from hotdesk.web.wording import headline
 
 PATH = "/threads"
 HELD_SHOWN_MAX = 50
@@ -58,10 +61,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadsView:
-    """A page of conversations, and above its first one the mails that need a person."""
+    """A page of conversations, and above its first one the mails that need a person.
+
+    ``names`` has the headlines of their last jobs, by id.
+    """
 
     title: str
     threads: Sequence[ThreadView]
+    names: Mapping[str, str]
     held: Sequence[Held]
     has_more_held: bool
     refused: Sequence[Refusal]
@@ -107,6 +114,7 @@ async def see(here: Site, ask: WhichThreads) -> ThreadsView:
     return ThreadsView(
         title="Threads",
         threads=found,
+        names=await _headlines(here, [each.last_job for each in found]),
         held=held[:HELD_SHOWN_MAX],
         has_more_held=len(held) > HELD_SHOWN_MAX,
         refused=await _refused(here) if is_first else [],
@@ -137,6 +145,21 @@ async def see_thread(here: Site, ask: WhichThread) -> OneThreadView:
         held=held,
         older=older(place, shown, found.next),
     )
+
+
+async def _headlines(here: Site, job_ids: Sequence[str]) -> dict[str, str]:
+    """What jobs are about, as far as it can be had: a name is not worth an error."""
+    names: dict[str, str] = {}
+
+    async def look(job_id: str) -> None:
+        with suppress(NotFound, Unavailable):
+            names[job_id] = headline(await here.client.job(job_id))
+
+    # Together, because a store that is far away takes its time for each.
+    async with anyio.create_task_group() as tasks:
+        for job_id in job_ids:
+            tasks.start_soon(look, job_id)
+    return names
 
 
 async def _refused(here: Site) -> list[Refusal]:
