@@ -225,6 +225,23 @@ async def test_a_job_that_is_stopped_before_it_runs_is_left_nothing_of_another(
         assert len(own.saved) == 1
 
 
+async def test_what_was_not_saved_of_a_job_is_forgotten_with_its_desk(
+    make_runner: MakeRunner, folder: Path
+) -> None:
+    # Another worker may have had it meanwhile, and saved more.
+    agent = scripted("echo good > page; echo cost 0.5; echo problem api broke off")
+    async with attempt(folder) as one:
+        runner = make_runner(agent, one.backend)
+        context = saving(one, one.delivery)
+        with pytest.raises(AttemptFailed):
+            await runner.run(one.delivery, context)
+
+        await runner.leave(one.delivery.claim)
+        await runner.keep(one.delivery, context)
+
+    assert context.saved == []
+
+
 async def test_nothing_is_written_for_a_claim_that_was_lost(
     make_runner: MakeRunner, folder: Path, origin: BareOrigin
 ) -> None:

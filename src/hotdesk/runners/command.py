@@ -199,8 +199,8 @@ class CommandRunner:
 
     async def leave(self, claim: Claim) -> None:
         """Remove what the desk has left of this generation's commands, and of earlier ones."""
-        self._workspace = None
-        # First, and also after a loss between the agent and its publication.
+        # What this worker knows of a job may be old when it meets it again.
+        self._job_id, self._workspace = "", None
         await self._steps.discard(claim.desk, claim.generation)
         await self._workspaces.remove_old(claim.desk, claim.generation)
         await self._homes.remove_older(claim.desk, claim.generation)
