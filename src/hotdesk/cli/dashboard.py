@@ -3,13 +3,13 @@
 import os
 import sys
 import webbrowser
+from pathlib import Path
 
 import click
 import httpx
 
 from hotdesk.cli.invocation import Invocation
 from hotdesk.cli.options import Command, pass_invocation
-from hotdesk.config import Config
 from hotdesk.errors import Rejected, Unavailable
 from hotdesk.web.door import find_door
 from hotdesk.web.passwords import PASSWORD_MIN, SALT_BYTES, Password
@@ -31,7 +31,10 @@ def dashboard(invocation: Invocation, *, prints: bool, hash_password: bool) -> N
         made = str(Password.of(_asked(), os.urandom(SALT_BYTES)))
         output.result({"password": made}, made)
         return
-    url = address(invocation.load().config)
+    config = invocation.load().config
+    if not config.web.enabled:
+        raise Rejected("web.enabled is false: hotdesk up serves no dashboard")
+    url = invited(config.data_dir)
     if prints or output.is_json:
         output.result({"url": url}, url)
     elif webbrowser.open(url):
@@ -41,16 +44,13 @@ def dashboard(invocation: Invocation, *, prints: bool, hash_password: bool) -> N
         output.text(url)
 
 
-def address(config: Config) -> str:
-    """An address that lets one browser in.
+def invited(folder: Path) -> str:
+    """An address that lets one browser in to the ``hotdesk up`` that has its data in *folder*.
 
     Raises:
-        Unavailable: ``hotdesk up`` does not run, or not as somebody whose file may be read.
-        Rejected: It serves no dashboard.
+        Unavailable: It does not run, or its file may not be read.
     """
-    if not config.web.enabled:
-        raise Rejected("web.enabled is false: hotdesk up serves no dashboard")
-    door = find_door(config.data_dir)
+    door = find_door(folder)
     try:
         answer = httpx.post(
             f"{door.url}/invitations",

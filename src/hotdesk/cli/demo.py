@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import click
 
+from hotdesk.cli.dashboard import invited
 from hotdesk.cli.invocation import Invocation
 from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.output import Output
@@ -21,7 +23,14 @@ NEXT = """\
 Where to look next:
   docs/demo.md                                  what each step shows
   docs/concepts.md, docs/protocol.md            why it works
-  hotdesk init, then hotdesk up                 your own projects"""
+  hotdesk demo --stay                           the same, and then its dashboard
+  hotdesk init, then hotdesk up                 your own projects, at http://127.0.0.1:8420"""
+STAYS = """\
+The dashboard shows it, and takes new instructions:
+  {1}
+This address lets in one browser within a minute; for another one:
+  hotdesk --config {0}/hotdesk.toml dashboard
+Ctrl-C ends it."""
 KEPT = """\
 What is left to look at in {0}:
   hotdesk --config {0}/hotdesk.toml job list    the jobs; job show JOB for one
@@ -31,8 +40,9 @@ What is left to look at in {0}:
 
 @click.command(cls=Command)
 @click.option("--keep", is_flag=True, help="Keep the folder, to look at what is in it.")
+@click.option("--stay", is_flag=True, help="Keep it running at its end, to look at the dashboard.")
 @pass_invocation
-def demo(invocation: Invocation, *, keep: bool) -> int:
+def demo(invocation: Invocation, *, keep: bool, stay: bool) -> int:
     """Show real mails, an interrupt, two users, a stranger and a worker killed with -9.
 
     With --json each line is an object, and the last one is the summary. Exits with 0 only
@@ -43,9 +53,17 @@ def demo(invocation: Invocation, *, keep: bool) -> int:
         play = Play(folder, Teller(lambda told: _tell(output, told), invocation.clock))
         summary: Summary | None = None
 
+        async def show(found: Summary, data: Path) -> None:
+            nonlocal summary
+            summary = found
+            url = await anyio.to_thread.run_sync(invited, data)
+            output.result(found.as_json(), _numbers(found))
+            output.result({"dashboard": url}, STAYS.format(folder, url))
+            await anyio.sleep_forever()
+
         async def perform() -> None:
             nonlocal summary
-            summary = await play.perform()
+            summary = await play.perform(show if stay else None)
 
         async def stop(scope: anyio.CancelScope) -> None:
             scope.cancel()
@@ -53,7 +71,8 @@ def demo(invocation: Invocation, *, keep: bool) -> int:
         invocation.run(lambda: run_until_told(perform, [stop]))
         if summary is None:
             return STOPPED
-        output.result(summary.as_json(), _closing(summary, folder if keep else None))
+        if not (stay and summary.is_good):
+            output.result(summary.as_json(), _closing(summary, folder if keep else None))
     return 0 if summary.is_good else NOT_GOOD
 
 
@@ -80,6 +99,12 @@ def _heading(told: Told) -> str:
 
 
 def _closing(summary: Summary, kept: Path | None) -> str:
+    left = [KEPT.format(kept)] if kept else []
+    end = NEXT if summary.is_good else "The demo has FAILED."
+    return "\n".join([_numbers(summary), *left, end])
+
+
+def _numbers(summary: Summary) -> str:
     jobs = (
         f"{summary.jobs} jobs in {summary.seconds:.0f} s: {summary.succeeded} succeeded, "
         f"{summary.preempted} preempted and folded into a newer one"
@@ -91,6 +116,4 @@ def _closing(summary: Summary, kept: Path | None) -> str:
     )
     commits = [f"commits on {branch}: {count}" for branch, count in summary.commits.items()]
     missed = [f"MISSED: {each}" for each in summary.missed]
-    left = [KEPT.format(kept)] if kept else []
-    end = NEXT if summary.is_good else "The demo has FAILED."
-    return "\n".join(["", jobs, mails, promises, *commits, *missed, "", *left, end])
+    return "\n".join(["", jobs, mails, promises, *commits, *missed, ""])

@@ -72,6 +72,11 @@ class Deployment:
         return f"sqlite:///{self.folder / 'hotdesk.db'}"
 
     @property
+    def data_dir(self) -> Path:
+        """Where it keeps what is its own."""
+        return self.folder / "data"
+
+    @property
     def log_file(self) -> Path:
         """What ``hotdesk up`` and its workers print."""
         return self.folder / "up.log"
@@ -85,6 +90,7 @@ class Deployment:
         Raises:
             DeploymentFailed: It ended by itself.
         """
+        self._is_stopping = False
         with reserved_port() as self.port:
             self._configure(settings)
             # Not to be interrupted: a process that is started is one that we end.
@@ -118,11 +124,12 @@ class Deployment:
 
     def _configure(self, settings: Settings) -> None:
         key = self.folder / "mail.key"
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32), encoding="ascii")
+        if not key.exists():
+            key.touch(mode=0o600)
+            key.write_text(secrets.token_hex(32), encoding="ascii")
         users: dict[str, object] = {u: [person.address] for u, person in settings.users.items()}
         tables: dict[str, dict[str, object]] = {
-            "": {"backend": self.url, "data_dir": str(self.folder / "data")},
+            "": {"backend": self.url, "data_dir": str(self.data_dir)},
             "confinement": {
                 "mode": str(settings.confinement.mode),
                 "read_only": [str(path) for path in settings.shown],

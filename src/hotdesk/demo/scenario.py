@@ -6,7 +6,7 @@ bound. What does not happen within it ends the play and is named in the summary.
 
 import os
 import signal
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TypeVar
@@ -69,6 +69,10 @@ CHANGES = {
 }
 
 
+Stay = Callable[[Summary, Path], Awaitable[None]]
+"""Is told what came of the play, and where the data of the Hotdesk is that runs meanwhile."""
+
+
 class Missed(Exception):
     """Something that should have happened has not."""
 
@@ -88,8 +92,11 @@ class Play:
         self._taken: list[str] = []
         self._missed: list[str] = []
 
-    async def perform(self) -> Summary:
+    async def perform(self, stay: Stay | None = None) -> Summary:
         """Play everything and take stock. Every process has ended when this returns.
+
+        With *stay* Hotdesk is started again then, for as long as *stay* takes, unless something
+        was not as it should be.
 
         Raises:
             ConfigError: There is no Python that the agent could run with.
@@ -107,8 +114,19 @@ class Play:
             if bound.cancelled_caught:
                 self._missed.append(f"the play has not ended after {PLAY_SECONDS_MAX} s")
             summary = await self._take_stock(client)
+            if stay is not None and summary.is_good:
+                await self._stay(settings, client, stay, summary)
             tasks.cancel_scope.cancel()
         return summary
+
+    async def _stay(self, settings: Settings, client: Client, stay: Stay, summary: Summary) -> None:
+        self._say("note", "hotdesk up starts again, to be looked at")
+        async with self._deployment.running(settings, client):
+            with anyio.move_on_after(WAIT_SECONDS_MAX) as bound:
+                await self._deployment.until_listening()
+            if bound.cancelled_caught:
+                raise DeploymentFailed(f"hotdesk up takes no mail after {WAIT_SECONDS_MAX} s")
+            await stay(summary, self._deployment.data_dir)
 
     async def _prepare(self, tasks: TaskGroup, confinement: Confinement) -> Settings:
         relay_port = await tasks.start(self._sink.run)
