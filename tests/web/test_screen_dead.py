@@ -91,7 +91,7 @@ def test_the_last_line_of_much_output_is_short() -> None:
 
 
 async def test_dead_letters_are_on_pages_of_fifty_and_of_one_desk_on_demand(web: Web) -> None:
-    names = [f"j{number:02}" for number in range(60)]
+    names = [f"j{number:02}" for number in range(55)]
     await die(web, *names)
 
     first = await page(web, "/dead")
