@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hotdesk.web import diff
 from hotdesk.web.diff import (
     BYTES_MAX,
     FILES_MAX,
@@ -161,14 +162,26 @@ def test_files_lines_and_lengths_beyond_the_bounds_are_counted_and_not_kept(tree
     assert found.files[0].rows[1].text == "x" * ROW_LENGTH_MAX + "…"
 
 
-def test_a_patch_that_is_too_long_is_read_to_the_bound_and_says_so() -> None:
-    patch = b"diff --git a/x b/x\n+++ b/x\n@@ -0,0 +1 @@\n" + b"+" * (2 * BYTES_MAX)
+def test_a_patch_that_is_too_long_is_read_to_the_bound_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head = b"diff --git a/x b/x\n+++ b/x\n@@ -0,0 +1 @@\n"
+    monkeypatch.setattr(diff, "BYTES_MAX", len(head) + 300)
+
+    within, beyond = read_diff(head + b"+x\n" * 100), read_diff(head + b"+x\n" * 101)
+
+    assert (within.insertions, within.is_cut) == (100, False)
+    assert (beyond.insertions, beyond.is_cut) == (100, True)
+
+
+def test_a_line_of_many_megabytes_is_cut_in_linear_time() -> None:
+    patch = b"diff --git a/x b/x\n+++ b/x\n@@ -0,0 +1 @@\n" + b"+" * BYTES_MAX
 
     started = process_time()
     found = read_diff(patch)
 
-    assert found.is_cut
     assert (found.insertions, len(found.files[0].rows)) == (1, 2)
+    assert len(found.files[0].rows[1].text) == ROW_LENGTH_MAX + 1
     assert process_time() - started < 1
 
 

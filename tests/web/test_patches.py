@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Result
@@ -141,7 +142,8 @@ async def test_a_repository_that_does_not_answer_is_not_waited_for(
     slow.chmod(0o755)
     monkeypatch.setattr(patches_module, "TIME_MAX", timedelta(seconds=0.2))
 
-    found = await Patches(replace(workspaces, git=Git(program=str(slow)))).of(a_job(made))
+    with anyio.fail_after(5):
+        found = await Patches(replace(workspaces, git=Git(program=str(slow)))).of(a_job(made))
 
     assert found is not None
     assert "too long to answer" in found.why

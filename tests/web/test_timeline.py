@@ -163,6 +163,15 @@ def test_clocks_that_differ_make_no_step_end_before_it_begins() -> None:
     ]
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300, -5, True, "long", None])
+def test_a_command_that_took_an_impossible_time_began_with_the_step_before(seconds: Json) -> None:
+    events = [*STARTED, event(20, "StepEnded", step="after", number=1, seconds=seconds)]
+
+    begins = [begin for _, name, begin, _ in told(events) if name == "After 1"]
+
+    assert begins in ([9], [19], [20])
+
+
 def test_many_uses_of_tools_are_put_together_and_the_oldest_steps_left_out() -> None:
     tools = [event(20 + n, "ToolUsed", tool="ABC"[n % 3], target=f"f{n}") for n in range(300)]
     attempts = [event(n, "JobStarted", worker_id="w", attempt=n, folded=0) for n in range(100)]
