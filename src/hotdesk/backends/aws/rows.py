@@ -1,7 +1,7 @@
 """Items of jobs, workers, events and logs as the values of ``desks.py``, and back."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from hotdesk.backends.aws.values import (
@@ -12,6 +12,7 @@ from hotdesk.backends.aws.values import (
     stamp,
     stamp_or_none,
 )
+from hotdesk.backends.texts import origin_of, origin_text, result_of, result_text
 from hotdesk.desks import (
     Desk,
     Entry,
@@ -20,8 +21,6 @@ from hotdesk.desks import (
     Job,
     JobState,
     NewJob,
-    Origin,
-    Result,
     WorkerStatus,
 )
 from hotdesk.events import Event, StoredEvent
@@ -127,12 +126,12 @@ def job_item(stored: StoredJob) -> Item:
         "generation": job.generation,
         "partial": json.dumps(job.partial),
         "partial_commit": job.partial_commit,
-        "result": None if job.result is None else json.dumps(asdict(job.result)),
+        "result": result_text(job.result),
         "error": job.error,
         "is_cancelled": job.is_cancelled,
         "outcomes": job.outcomes,
         "deliveries": job.deliveries,
-        "origin": json.dumps(asdict(job.origin)),
+        "origin": origin_text(job.origin),
         "settled": stored.settled,
     }
     # Dead letters stay until a person has decided.
@@ -186,12 +185,12 @@ def stored_job(item: Item) -> StoredJob:
         generation=row["generation"],
         partial=json.loads(row["partial"]),
         partial_commit=row["partial_commit"],
-        result=_result_of(row["result"]),
+        result=result_of(row["result"]),
         error=row["error"],
         is_cancelled=row["is_cancelled"],
         outcomes=row["outcomes"],
         deliveries=row["deliveries"],
-        origin=_origin_of(row["origin"]),
+        origin=origin_of(row["origin"]),
     )
     return StoredJob(job=job, listed=int(row["listed"]), settled=row["settled"])
 
@@ -237,7 +236,7 @@ def held_item(held: Held) -> Item:
         "thread": job.thread,
         "instruction": job.instruction,
         "interrupt": job.interrupt.value,
-        "origin": json.dumps(asdict(job.origin)),
+        "origin": origin_text(job.origin),
         "sender": job.origin.sender,
         "reason": held.reason,
         "held_at": stamp(held.held_at),
@@ -253,7 +252,7 @@ def held_of(item: Item) -> Held:
         thread=row["thread"],
         instruction=row["instruction"],
         interrupt=InterruptPolicy(row["interrupt"]),
-        origin=_origin_of(row["origin"]),
+        origin=origin_of(row["origin"]),
     )
     return Held(job=job, reason=row["reason"], held_at=instant_of(row["held_at"]))
 
@@ -314,20 +313,3 @@ def worker_status(item: Item, active_job: str, *, is_owner: bool) -> WorkerStatu
         jobs_done=row["jobs_done"],
         pinned=Desk.from_key(row["pinned"]) if row["pinned"] else None,
     )
-
-
-def _result_of(text: str | None) -> Result | None:
-    if text is None:
-        return None
-    # JSON has lists where a value has tuples; what an older version wrote lacks some.
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(text).items()
-    }
-    return Result(**fields)
-
-
-def _origin_of(text: str) -> Origin:
-    fields = json.loads(text)
-    lists = {name: tuple(fields[name]) for name in ("references", "attachments")}
-    return Origin(**{**fields, **lists})

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from hotdesk.backends.sqlite.file import Row, Transaction, from_us, to_us
-from hotdesk.backends.sqlite.rows import job_of, origin_of, origin_text
+from hotdesk.backends.sqlite.rows import job_of
 from hotdesk.backends.sqlite.submitting import submit
+from hotdesk.backends.texts import origin_of, origin_text
 from hotdesk.desks import Desk, InterruptPolicy, Job, NewJob
 from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.events import MailApproved, MailDropped

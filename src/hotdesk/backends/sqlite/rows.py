@@ -1,11 +1,10 @@
 """Rows of the file as the values of ``desks.py``, and back."""
 
 import json
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from hotdesk.backends.sqlite.file import Row, from_us
+from hotdesk.backends.texts import origin_of, result_of
 from hotdesk.desks import (
     Desk,
     DeskStatus,
@@ -14,50 +13,13 @@ from hotdesk.desks import (
     InterruptPolicy,
     Job,
     JobState,
-    Origin,
-    Result,
     WorkerStatus,
 )
 from hotdesk.events import StoredEvent
 
-_NO_ORIGIN = Origin()
 # A look-up here costs a tenth of a call of the enumeration, and each hand-over makes several.
 _POLICIES = {policy.value: policy for policy in InterruptPolicy}
 _STATES = {state.value: state for state in JobState}
-
-
-def origin_text(origin: Origin) -> str:
-    """What is stored of an origin; the usual one costs nothing."""
-    return "" if origin == _NO_ORIGIN else json.dumps(asdict(origin))
-
-
-def origin_of(text: str) -> Origin:
-    """The inverse of ``origin_text``."""
-    if not text:
-        return _NO_ORIGIN
-    fields = json.loads(text)
-    fields["references"] = tuple(fields["references"])
-    fields["attachments"] = tuple(fields["attachments"])
-    return Origin(**fields)
-
-
-def result_text(result: Result | None) -> str | None:
-    """What is stored of a result."""
-    if result is None:
-        return None
-    return json.dumps(asdict(result))
-
-
-def result_of(text: str | None) -> Result | None:
-    """The inverse of ``result_text``."""
-    if text is None:
-        return None
-    # JSON has lists where a value has tuples; what an older version wrote lacks some.
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(text).items()
-    }
-    return Result(**fields)
 
 
 def instant(value: int | None) -> datetime | None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from hotdesk.backends.sqlite.claiming import held, held_active, is_active, newer, view
 from hotdesk.backends.sqlite.file import MICROSECOND, Row, Transaction
-from hotdesk.backends.sqlite.rows import entry_of, interrupted_of, job_of, result_text
+from hotdesk.backends.sqlite.rows import entry_of, interrupted_of, job_of
+from hotdesk.backends.texts import result_text
 from hotdesk.desks import (
     Claim,
     Delivery,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from hotdesk.backends.sqlite.file import MICROSECOND, Row, Transaction
-from hotdesk.backends.sqlite.rows import entry_of, job_of, origin_text
+from hotdesk.backends.sqlite.rows import entry_of, job_of
+from hotdesk.backends.texts import origin_text
 from hotdesk.desks import (
     Entry,
     Interrupt,
