@@ -23,6 +23,7 @@ from hotdesk.desks import (
 )
 from hotdesk.events import StoredEvent
 from hotdesk.ports import Held, LogChunk, ThreadView
+from hotdesk.runners.progress import spent
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ class JobRecord(Instructed):
             commit=result.commit if result else "",
             changes=[*result.changes] if result else [],
             notes=[*result.notes] if result else [],
-            cost_usd=result.cost_usd if result else None,
+            cost_usd=spent(job),
             partial_commit=job.partial_commit,
             error=job.error[:text_max],
         )
