@@ -9,13 +9,13 @@ import pytest
 
 from hotdesk import events
 from hotdesk.clock import SystemClock
-from hotdesk.desks import Claim, Delivery, Desk, NewJob, Origin, Outcome
+from hotdesk.desks import Claim, Delivery, Desk, JobState, NewJob, Origin, Outcome
 from hotdesk.events import Event, StoredEvent
 from hotdesk.lifecycle import LEASE
 from hotdesk.overview import Overview
-from hotdesk.ports import Counts, Figure, Trend, WorkerCard, tally_begin
+from hotdesk.ports import TALLY_STEP, Counts, Figure, Trend, WorkerCard
 from hotdesk.web.news import LEFT_OUT, WORDS, news_of
-from hotdesk.web.screens.overview import STEPS, columns_of
+from hotdesk.web.screens.overview import STEPS, Span, columns_of
 from tests.web.conftest import Web
 from tests.web.pages import EVIL, Page
 from tests.web.reading import element, words
@@ -24,13 +24,15 @@ pytestmark = pytest.mark.anyio
 NOW = timedelta(0)
 
 
-async def send(web: Web, name: str, desk: str, instruction: str = "", **origin: str) -> None:
+async def send(
+    web: Web, name: str, desk: str, instruction: str = "", *, source: str = "", subject: str = ""
+) -> None:
     job = NewJob(
         id=name,
         desk=Desk.parse(desk),
         thread="t",
         instruction=instruction or f"do {name}",
-        origin=Origin(**origin),  # type: ignore[arg-type]
+        origin=Origin(source=source, subject=subject) if source else Origin(),
     )
     await web.backend.submit([job], now=SystemClock().now())
 
@@ -143,7 +145,7 @@ async def test_each_worker_has_a_card_with_its_lease(web: Web) -> None:
     )
     assert words(cards["w1"]).startswith("w1 Busy amelia · scott Make the header blue ")
     assert "gen 1 lease ends" in words(cards["w1"])
-    assert '<progress max="90" value="75"' in cards["w1"]
+    assert '<progress max="90" value="90"' in cards["w1"]
     assert "and more" not in cards["w1"]
     assert words(cards["w2"]).startswith("w2 Warm Ready. Any desk can claim it. warm for")
     assert "progress" not in cards["w2"]
@@ -238,11 +240,11 @@ def a_view(at: datetime, figures: Sequence[Figure]) -> Overview:
 
 
 @pytest.mark.parametrize("span", STEPS)
-def test_each_step_is_in_one_column_and_a_column_keeps_its_begin(span: str) -> None:
-    step = STEPS[span]  # type: ignore[index]
+def test_each_step_is_in_one_column_and_a_column_keeps_its_begin(span: Span) -> None:
+    step = STEPS[span]
     start = datetime.fromisoformat("2026-03-01T00:00:00+00:00")
     figures = [
-        Figure(at=tally_begin(start + number * timedelta(minutes=5)), ended={"dead": 1}, waits={})  # type: ignore[dict-item]
+        Figure(at=start + number * TALLY_STEP, ended={JobState.DEAD: 1}, waits={})
         for number in range(48)
     ]
 

@@ -90,7 +90,7 @@ class Column:
     @staticmethod
     def told(wait: float | None) -> str:
         """A wait in a table."""
-        return "–" if wait is None else charts.seconds(wait)
+        return "\N{EN DASH}" if wait is None else charts.seconds(wait)
 
     @property
     def ended(self) -> int:
@@ -245,7 +245,7 @@ def _cards(overview: Overview, running: Mapping[str, Job]) -> list[Card]:
     for worker in overview.workers[:CARDS_MAX]:
         desk = desks.get(worker.desk) if worker.desk else None
         left = desk.lease_until - overview.at if desk and desk.lease_until else timedelta(0)
-        bar = min(max(left // BAR_STEP * BAR_STEP, timedelta(0)), LEASE)
+        bar = min(max(-(-left // BAR_STEP) * BAR_STEP, timedelta(0)), LEASE)
         found.append(
             Card(
                 worker=worker,
