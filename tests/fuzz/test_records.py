@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fuzz.letters import JOB
 from hotdesk import events
 from hotdesk.backends.sqlite.listing import number_of
-from hotdesk.backends.sqlite.rows import origin_of, origin_text, result_of, result_text
+from hotdesk.backends.texts import origin_of, origin_text, result_of, result_text
 from hotdesk.cli.records import event_json, event_line, job_json
 from hotdesk.desks import Claim, Delivery, Interrupted, Json, Origin, Result
 from hotdesk.errors import Rejected

@@ -79,16 +79,14 @@ def drop_held(tx: Transaction, job_id: str, by: str) -> None:
     _drop(tx, row, by)
 
 
-def remove_held(tx: Transaction, *, before: datetime, limit: int) -> int:
-    """Drop what has waited since before that instant, at most *limit*; count it."""
-    rows = tx.all("held_before", before=to_us(before), limit=limit)
-    for row in rows:
+def remove_held(tx: Transaction, *, before: datetime, limit: int) -> None:
+    """Drop what has waited since before that instant, at most *limit*."""
+    for row in tx.all("held_before", before=to_us(before), limit=limit):
         if tx.one("is_known", job=row["job"]):
             # Its approval was cut off in an older version; it has not been dropped.
             tx.run("drop_held", job=row["job"])
         else:
             _drop(tx, row, "retention")
-    return len(rows)
 
 
 def _drop(tx: Transaction, row: Row, by: str) -> None:
