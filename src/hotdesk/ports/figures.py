@@ -25,7 +25,7 @@ FIGURES_KEPT = timedelta(days=8)
 COUNTED_MAX = 1000
 """Where ``Counts`` stop: so many, or more."""
 
-# Waits are kept in classes that grow by a twelfth, so a quantile is off by a twentieth at most.
+# Waits are kept in classes that grow by an eleventh, so a quantile is off by a twentieth at most.
 _CLASSES_IN_DOUBLE = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
