@@ -76,6 +76,9 @@ async def test_pages_of_conversations_follow_each_other_to_the_end(web: Web) -> 
 
 async def test_a_mail_that_waits_is_shown_with_its_reason_and_approved(web: Web) -> None:
     await hold(web, "m1")
+    await hold(web, "m2", text="of another thread", thread="t2")
+    assert "of another thread" not in (await page(web, ONE)).text
+    await web.client.drop_held("m2", by="me")
 
     for url in ("/threads", "/threads?desk=amelia/scott", ONE):
         shown = await page(web, url)
@@ -157,6 +160,10 @@ async def test_an_answer_that_failed_says_why(web: Web) -> None:
 
     assert "Error was given up: 550 no such user" in shown.text
     assert "it is broken" in shown.text
+    await web.client.retry("j1")
+    again = await settle(web, await start(web), Outcome.failed("still broken"))
+    assert again is None
+    assert "Error about to be sent by mail" in (await page(web, ONE)).text
 
 
 async def test_hostile_mails_stay_words(web: Web) -> None:
