@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -110,6 +111,69 @@ async def test_one_network_gets_a_part_of_the_connections(listen: Listen) -> Non
 
     assert greetings == [b"220", b"220", b"421", b"220"]
     assert next_greeting == b"220"
+
+
+async def test_where_all_connections_are_taken_who_has_many_makes_room_for_who_has_none(
+    post: Post, listen: Listen
+) -> None:
+    async with (
+        listen(connections_max=10, is_relay=lambda address: str(address) == HERE) as port,
+        AsyncExitStack() as stack,
+    ):
+
+        async def connect(host: str) -> anyio.abc.SocketStream:
+            connected = await anyio.connect_tcp(HERE, port, local_host=host)
+            return await stack.enter_async_context(connected)
+
+        greeted = [await connect(f"127.0.1.{number // 2}") for number in range(6)]
+        greeted += [await connect(HERE) for _ in range(4)]
+        for stream in greeted:
+            assert (await stream.receive())[:3] == b"220"
+
+        # All at once, before the intake has seen any of them.
+        sockets = [
+            socket.create_connection((HERE, port), source_address=(f"127.0.2.{number}", 0))
+            for number in range(5)
+        ]
+        newcomers = [
+            await stack.enter_async_context(await anyio.abc.SocketStream.from_socket(each))
+            for each in sockets
+        ]
+        greetings = [(await stream.receive())[:3] for stream in newcomers]
+
+        # Three had two, and each of them has one now; more than one has the relay only.
+        assert greetings == [b"220"] * 3 + [b"421"] * 2
+        assert [await ends_soon(stream) for stream in greeted] == [True, False] * 3 + [False] * 4
+
+
+async def test_a_mail_that_is_being_taken_makes_room_for_nobody(post: Post, listen: Listen) -> None:
+    door = Door()
+    async with (
+        listen(
+            connections_max=10, is_relay=lambda address: str(address) == HERE, prove=door
+        ) as port,
+        AsyncExitStack() as stack,
+    ):
+
+        async def connect(host: str) -> anyio.abc.SocketStream:
+            connected = await anyio.connect_tcp(HERE, port, local_host=host)
+            stream = await stack.enter_async_context(connected)
+            assert (await stream.receive())[:3] == b"220"
+            return stream
+
+        taking, idle = await connect("127.0.1.1"), await connect("127.0.1.1")
+        for _ in range(8):
+            await connect(HERE)
+        await taking.send(start_of_mail(SCOTT) + a_mail() + b"\r\n.\r\n")
+        with anyio.fail_after(10):
+            while not door.waiting:
+                await anyio.lowlevel.checkpoint()
+
+        await connect("127.0.2.1")
+
+        assert await ends_soon(idle)
+        door.opened.set()
+        await until_received(taking, b"250 2.0.0 accepted")
 
 
 @pytest.mark.parametrize("options", [{}, {"is_lmtp": True, "is_relay": lambda _: False}])

@@ -7,6 +7,7 @@ much of what it sends is kept, how often it may be wrong, and how long others wa
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ class Connections:
         self._most = most
         self._most_of_network = max(1, most // NETWORK_SHARE)
         self._is_relay = is_relay
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}  # The oldest first.
         self._changed = anyio.Event()
 
     def enter(self, connection: "Connection") -> bool:
@@ -51,15 +52,25 @@ class Connections:
         address = address_of(connection.host)
         if address is not None and not self._is_relay(address):
             connection.network = network_of(address)
-        same = sum(each.network == connection.network for each in self._open)
-        if len(self._open) >= self._most or (connection.network and same >= self._most_of_network):
+        staying = [each for each in self._open if not each.is_leaving]
+        networks = Counter(each.network for each in staying if each.network)
+        same = networks[connection.network]
+        if same >= self._most_of_network:
             return False
-        self._open.add(connection)
+        if len(staying) >= self._most:
+            # The network that has the most makes room, if it has more than this one would have.
+            [(crowd, count)] = networks.most_common(1) or [("", 0)]
+            idle = (each for each in staying if each.network == crowd and not each.is_taking)
+            oldest = next(idle, None)
+            if count <= same + 1 or oldest is None:
+                return False
+            oldest.abort()
+        self._open[connection] = None
         return True
 
     def leave(self, connection: "Connection") -> None:
         """Count a connection out."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         self.tell()
 
     def tell(self) -> None:
@@ -107,6 +118,7 @@ class Connection(SMTP):
         self.host = ""
         self.network = ""
         self.is_taking = False
+        self.is_leaving = False
         self._connections = connections
         self._size_max = size_max
         self._is_in = False
@@ -135,6 +147,7 @@ class Connection(SMTP):
 
     def abort(self) -> None:
         """Close without waiting for a client that does not read."""
+        self.is_leaving = True
         if isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
 
