@@ -10,11 +10,12 @@ from hotdesk.clock import SystemClock
 from hotdesk.config import Config
 from hotdesk.desks import Desk, InterruptPolicy, Job, JobState, Json
 from hotdesk.errors import ConfigError, Rejected
+from hotdesk.mail.proof.hosts import address_of
 from hotdesk.runners.progress import Progress
 from hotdesk.wiring import client_of, open_backend
 from hotdesk.wiring.agents import workspaces_of
 from hotdesk.wiring.answers import presentation_of
-from hotdesk.wiring.mail import mail_of, relay_of
+from hotdesk.wiring.mail import mail_of, relay_of, speaks_for_many
 
 pytestmark = pytest.mark.anyio
 
@@ -132,6 +133,24 @@ async def test_a_key_that_could_be_guessed_is_refused(
         mail_of(config, client, backend, workspaces_of(config), tell=lambda _: None)
 
     await client.close()
+
+
+@pytest.mark.parametrize(
+    ("proof", "host", "is_relay"),
+    [
+        ("dmarc", "203.0.113.9", False),
+        ("none", "203.0.113.9", False),
+        ("relay", "203.0.113.9", True),
+        ("dmarc", "10.0.0.9", True),
+    ],
+)
+def test_a_relay_that_is_believed_speaks_for_many(proof: str, host: str, *, is_relay: bool) -> None:
+    mail = configured().mail
+    address = address_of(host)
+    assert mail is not None
+    assert address is not None
+
+    assert speaks_for_many(mail.model_copy(update={"proof": proof}), address) is is_relay
 
 
 async def test_a_mail_stays_for_a_job_that_was_approved_on_its_last_day(

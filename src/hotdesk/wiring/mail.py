@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from anyio import to_thread
 
@@ -14,7 +15,7 @@ from hotdesk.intakes.smtp import SmtpIntake
 from hotdesk.mail.outbox import Outbox
 from hotdesk.mail.proof.dmarc import DmarcProver
 from hotdesk.mail.proof.dns import DnsResolver
-from hotdesk.mail.proof.hosts import is_inside
+from hotdesk.mail.proof.hosts import Address, is_inside
 from hotdesk.mail.proof.results import RelayProver
 from hotdesk.mail.proof.verdict import Prover, believe
 from hotdesk.mail.relay import Relay
@@ -83,7 +84,7 @@ def mail_of(
         is_lmtp=config.mail.protocol == "lmtp",
         size_max=config.mail.size_max_bytes,
         connections_max=config.mail.connections_max,
-        is_relay=(lambda _: True) if config.mail.proof == "relay" else is_inside,
+        is_relay=partial(speaks_for_many, config.mail),
         on_error=tell,
     )
     outbox = None
@@ -97,6 +98,11 @@ def mail_of(
             presentation_of=lambda job: presentation_of(config, workspaces, job),
         )
     return Mail(intake=intake, outbox=outbox, files=files, config=config)
+
+
+def speaks_for_many(config: MailConfig, host: Address) -> bool:
+    """Whether a host that hands mail over speaks for many."""
+    return config.proof == "relay" or is_inside(host)
 
 
 def prover_of(config: MailConfig) -> Prover:
