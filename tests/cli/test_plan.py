@@ -53,6 +53,14 @@ def test_a_trace_is_played_as_it_is(run: Run, here: Path) -> None:
     assert placements[1]["cold_starts"] == 2
 
 
+def test_prices_of_the_configuration_count(run: Run, here: Path) -> None:
+    (here / "hotdesk.toml").write_text("[prices]\nserver_month = 7\n")
+
+    placements = run("plan", *SMALL, "--where", "server", "--pool", "1:1", "--json").records
+
+    assert placements[2]["cost_month_usd"] == 7
+
+
 def test_a_mistake_in_a_trace_is_told_with_its_row(run: Run, here: Path) -> None:
     (here / "trace.csv").write_text(TRACE + "9,a/b,1,\n")
 
@@ -106,7 +114,7 @@ def test_the_picture_is_drawn_as_its_name_says(run: Run, here: Path) -> None:
         (["--pool", "4:2"], "'4:2' has more at least than at most"),
         (["--pool", "0:0"], "is no size; write the least and the most, as 2:4"),
         (["--pool", "few"], "is no size; write the least and the most, as 2:4"),
-        (["--price", "gold", "1"], "plan.prices.gold: there is no such price"),
+        (["--price", "gold", "1"], "prices.gold: there is no such price"),
         (["--trace", "none.csv"], "none.csv: the trace cannot be read"),
         (["--trace", "none.csv", "--recorded", "1"], "two traffics; give one of them"),
         (["--save", "t.csv"], "--save keeps what was --recorded"),

@@ -139,14 +139,14 @@ def test_an_estimate_is_as_wide_as_student_says() -> None:
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"fargate_our": 1.0}, "plan.prices.fargate_our: there is no such price"),
-        ({"fargate_hour": -1.0}, "plan.prices.fargate_hour: -1.0 is no price"),
-        ({"fargate_hour": float("nan")}, "plan.prices.fargate_hour: nan is no price"),
-        ({"workers_per_server": 0.0}, "plan.prices.workers_per_server: 0.0 is no price"),
+        ({"fargate_our": 1.0}, "prices.fargate_our: there is no such price"),
+        ({"fargate_hour": -1.0}, "prices.fargate_hour: -1.0 is no price"),
+        ({"fargate_hour": float("nan")}, "prices.fargate_hour: nan is no price"),
+        ({"workers_per_server": 0.0}, "prices.workers_per_server: 0.0 is no price"),
     ],
 )
 def test_a_price_that_is_none_is_named(overrides: dict[str, float], told: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Prices.of(overrides)
+        Prices().but(overrides)
 
     assert told in str(caught.value)

@@ -21,7 +21,6 @@ from hotdesk.planner.described import DAY, Description
 from hotdesk.planner.outcome import Timing
 from hotdesk.planner.picture import draw
 from hotdesk.planner.placements import Assumptions, Dedicated, Placement, WarmPool
-from hotdesk.planner.prices import Prices
 from hotdesk.planner.question import (
     FromFile,
     Question,
@@ -278,7 +277,7 @@ def _question(invocation: Invocation, **asked: Any) -> Question:  # noqa: ANN401
         source=source,
         given=given,
         where=Where(asked["where"]),
-        prices=Prices.of(dict(asked["overrides"])),
+        prices=config.prices.prices.but(dict(asked["overrides"])),
         placements=pools,
     )
 

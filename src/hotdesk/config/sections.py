@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
 from hotdesk.config import values
+from hotdesk.config.prices import PricesConfig
 from hotdesk.config.project import ProjectConfig
 from hotdesk.config.secret import SecretRef
 from hotdesk.config.section import Section
@@ -267,6 +268,7 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     confinement: ConfinementConfig = ConfinementConfig()
     web: WebConfig = WebConfig()
+    prices: PricesConfig = PricesConfig()
     mail: MailConfig | None = None
     projects: values.ByProject[ProjectConfig] = Field(default_factory=dict)
 

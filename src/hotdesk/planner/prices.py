@@ -1,11 +1,11 @@
 """What things cost: public list prices, in dollars, each with the page that it is from.
 
 They were written down from memory of those pages in November 2026, for AWS in us-east-1;
-nothing fetches them. Each can be set otherwise (``[plan.prices]``).
+nothing fetches them. Each can be set otherwise (``[prices]``).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from hotdesk.errors import ConfigError
 
@@ -43,24 +43,21 @@ class Prices:
     table_read: float = 0.125 / 1_000_000
     function_call: float = 0.20 / 1_000_000 + 0.5 * 0.0000166667
 
-    @classmethod
-    def of(cls, overrides: Mapping[str, float]) -> "Prices":
+    def but(self, overrides: Mapping[str, float]) -> "Prices":
         """These prices, but for *overrides* by name.
 
         Raises:
             ConfigError: There is no such price, or it is none.
         """
-        known = {each.name for each in fields(cls)}
+        known = {each.name for each in fields(self)}
         for name, price in overrides.items():
             if name not in known:
                 raise ConfigError(
-                    f"plan.prices.{name}",
-                    "there is no such price",
-                    f"use {', '.join(sorted(known))}",
+                    f"prices.{name}", "there is no such price", f"use {', '.join(sorted(known))}"
                 )
             if not 0 <= price < float("inf") or (name == "workers_per_server" and price < 1):
-                raise ConfigError(f"plan.prices.{name}", f"{price} is no price")
-        return cls(**overrides)
+                raise ConfigError(f"prices.{name}", f"{price} is no price")
+        return replace(self, **overrides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
