@@ -5,6 +5,7 @@ process, so what is measured is the server: gates, queries, templates. What SQLi
 asked meanwhile is explained, and a step that reads a whole table is told of.
 """
 
+import re
 import sqlite3
 import sys
 import tempfile
@@ -43,12 +44,11 @@ API = "/api/v1"
 
 # Steps that read from the begin of a table or an index, and may. As many as there are workers:
 SMALL = ("SCAN worker", "SCAN desk USING INDEX desk_owned", "SCAN CONSTANT ROW", "SCAN (subquery-")
-# What waits or is held, in the order of its index and up to a limit:
+# What waits, in the order of its index and up to a limit; the index holds nothing else:
 LIMITED = (
     "SCAN desk USING INDEX desk_waiting",
     "SCAN desk USING COVERING INDEX desk_waiting",
     "SCAN job USING INDEX job_unended",
-    "SCAN held USING",
 )
 # The last rows of a table, up to a limit:
 NEWEST = "ORDER BY cursor DESC LIMIT"
@@ -167,9 +167,16 @@ def costly(path: Path, statements: list[str]) -> list[str]:
     return sorted(step for step in steps if step.startswith("SCAN"))
 
 
+def _without_index(statement: str) -> str:
+    return re.sub(r" INDEXED BY \w+", "", statement)
+
+
 def _has_reason(step: str, statement: str) -> bool:
     if step == "SCAN event":
         return NEWEST in statement
+    if step.startswith("SCAN held USING"):
+        # A limit bounds nothing where rows are passed by: all of them may be.
+        return "LIMIT" in statement and "held WHERE" not in _without_index(statement)
     return step.startswith(SMALL) or (step.startswith(LIMITED) and "LIMIT" in statement)
 
 
