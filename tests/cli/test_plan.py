@@ -53,6 +53,19 @@ def test_a_trace_is_played_as_it_is(run: Run, here: Path) -> None:
     assert placements[1]["cold_starts"] == 2
 
 
+def test_a_sweep_answers_for_each_value(run: Run) -> None:
+    answers = run("plan", *SMALL, "--pool", "1:3", "--sweep", "promise=0,30,900", "--json").records
+
+    assert [each["promise"] for each in answers] == [0, 30, 900]
+    costs = [each["cost_month_usd"] for each in answers]
+    assert costs == sorted(costs, reverse=True)
+    assert answers[0]["placement"] == "dedicated, always on"
+
+    ran = run("plan", *SMALL, "--sweep", "cold-start=1,100")
+    assert ran.out.startswith("COLD-START")
+    assert len(ran.out.splitlines()) == 3
+
+
 def test_prices_of_the_configuration_count(run: Run, here: Path) -> None:
     (here / "hotdesk.toml").write_text("[prices]\nserver_month = 7\n")
 
@@ -117,6 +130,10 @@ def test_the_picture_is_drawn_as_its_name_says(run: Run, here: Path) -> None:
         (["--price", "gold", "1"], "prices.gold: there is no such price"),
         (["--trace", "none.csv"], "none.csv: the trace cannot be read"),
         (["--trace", "none.csv", "--recorded", "1"], "two traffics; give one of them"),
+        (["--sweep", "days=1,2"], "'days' cannot be swept; use one of projects, users"),
+        (["--sweep", "promise"], "name 1 to 20 values, as promise=1,2,3"),
+        (["--sweep", "promise=1,-2"], "-2"),
+        (["--sweep", "users=1.5"], "'1.5' is not a valid integer"),
         (["--save", "t.csv"], "--save keeps what was --recorded"),
         (["--jobs-per-user-day", "0.0000001"], "describe"),
     ],

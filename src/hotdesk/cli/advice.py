@@ -8,6 +8,11 @@ from hotdesk.planner.prices import PRICES_OF
 from hotdesk.planner.question import Answered, Estimate, Question, estimate
 from hotdesk.planner.turning import Turn
 
+HEADS = [
+    *("PLACEMENT", "COST A MONTH", "DELAY p50", "p95", "p99", "LATE", "WAIT p95"),
+    *("WORKER HOURS", "IDLE", "COLD STARTS"),
+]
+
 
 def about(first: Answered, question: Question) -> str:
     """What was played, and what was assumed."""
@@ -23,8 +28,6 @@ def about(first: Answered, question: Question) -> str:
 
 def lines(answers: list[Answered], chosen: Row) -> tuple[list[str], list[list[str]]]:
     """The heads and lines of the table: costs over all seeds, the rest of the first."""
-    heads = ["PLACEMENT", "COST A MONTH", "DELAY p50", "p95", "p99", "LATE", "WAIT p95"]
-    heads += ["WORKER HOURS", "IDLE", "COLD STARTS"]
     lines = []
     for number, row in enumerate(answers[0].rows):
         every = [each.rows[number] for each in answers]
@@ -43,7 +46,7 @@ def lines(answers: list[Answered], chosen: Row) -> tuple[list[str], list[list[st
                 f"{out.cold_starts:,}",
             ]
         )
-    return heads, lines
+    return HEADS, lines
 
 
 def _sure(found: Estimate, form: str) -> str:

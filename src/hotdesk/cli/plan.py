@@ -32,6 +32,11 @@ from hotdesk.planner.trace import COLUMNS, CORRECTION
 from hotdesk.planner.turning import turn
 
 SIZE = "MIN:MAX"
+SWEEP_MAX = 20
+SWEPT = (
+    *("projects", "users", "jobs-per-user-day", "job-minutes", "corrections", "promise"),
+    *("cold-start", "prepare", "crashes-per-hour", "linger", "idle"),
+)
 
 
 class _Size(click.ParamType[WarmPool]):
@@ -46,6 +51,21 @@ class _Size(click.ParamType[WarmPool]):
         if int(least) > int(most):
             self.fail(f"{value!r} has more at least than at most", param, ctx)
         return WarmPool(workers_min=int(least), workers_max=int(most))
+
+
+class _Sweep(click.ParamType[tuple[str, list[str]]]):
+    """``promise=10,30,60``, an option of a number and the values to try."""
+
+    name = "NAME=VALUES"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, list[str]]:  # noqa: ANN401 - click's
+        name, is_given, values = str(value).partition("=")
+        if name not in SWEPT:
+            self.fail(f"{name!r} cannot be swept; use one of {', '.join(SWEPT)}", param, ctx)
+        found = [each for each in values.split(",") if each.strip()]
+        if not is_given or not 1 <= len(found) <= SWEEP_MAX:
+            self.fail(f"name 1 to {SWEEP_MAX} values, as {name}=1,2,3", param, ctx)
+        return name, found
 
 
 _seconds = click.FloatRange(0, 7 * DAY)
@@ -152,6 +172,12 @@ _some = click.FloatRange(0, 10_000, min_open=True)
 )
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option(
+    "--sweep",
+    type=_Sweep(),
+    metavar="NAME=VALUES",
+    help="Answer for each value of one of these options, as --sweep promise=10,30,60.",
+)
+@click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -171,7 +197,33 @@ def plan(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one fo
         if asked["recorded"] is not None:
             asked["trace"] = asked["save"] or Path(folder) / "recorded.csv"
             _record_to(asked["trace"], asked["recorded"], invocation)
-        _answer(invocation, **asked)
+        if asked["sweep"] is None:
+            _answer(invocation, **asked)
+        else:
+            _sweep(invocation, *asked["sweep"], **asked)
+
+
+def _sweep(invocation: Invocation, option: str, values: list[str], **asked: Any) -> None:  # noqa: ANN401 - one for each option
+    """Answer for each of *values*, a line for each."""
+    output, name = invocation.output, option.replace("-", "_")
+    context = click.get_current_context()
+    parameter = next(each for each in context.command.params if each.name == name)
+    found = []
+    for value in values:
+        # Each is checked as the option itself would be.
+        asked[name] = parameter.type_cast_value(context, value)
+        question = _question(invocation, **asked).with_placements()
+        answers = answers_to(question, asked["seeds"], processes=asked["processes"])
+        output.note(f"{option} {value}: played")
+        chosen = best(answers[0].rows)
+        if output.is_json:
+            every = [answer.rows[answers[0].rows.index(chosen)] for answer in answers]
+            output.data({option: asked[name], **advice.record(chosen, every, is_chosen=True)})
+        else:
+            _, lines = advice.lines(answers, chosen)
+            found.append([value, *lines[answers[0].rows.index(chosen)]])
+    if found:
+        output.console().print(table([option.upper(), *advice.HEADS], found))
 
 
 def _record_to(path: Path, days: float, invocation: Invocation) -> None:
