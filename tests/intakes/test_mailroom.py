@@ -453,22 +453,6 @@ async def test_a_signed_mail_is_taken_over_smtp_and_a_forged_one_is_not(
     assert "nothing proves that this mail comes from example.org" in str(refused["reason"])
 
 
-@pytest.mark.parametrize("is_lmtp", [False, True])
-async def test_who_writes_a_page_whose_form_is_not_signed_hears_what_to_do(
-    listen: Listen, *, is_lmtp: bool
-) -> None:
-    zone = Zone()
-    zone.publish("s1._domainkey.example.org", key_record(rsa_key()))
-    now = f"t={int(SystemClock().now().timestamp())};"
-    page = signed(a_mail(b"<p>Blue.</p>\r\n", Content_Type="text/html"), more=now)
-
-    async with listen(prove=DmarcProver(zone), is_lmtp=is_lmtp) as port:
-        code, said = await deliver(port, page, SCOTT, is_lmtp=is_lmtp)
-
-    assert (code, said[:6]) == (550, b"5.7.26")
-    assert said.endswith(b"write plain text, or let the domain sign Content-Type")
-
-
 @pytest.mark.parametrize("id_field", ["Message-ID: <m1@example.org>", "Message-ID: none"])
 async def test_a_signed_mail_whose_id_is_open_is_one_job_however_often_it_is_sent_on(
     room: Room, id_field: str
@@ -485,24 +469,3 @@ async def test_a_signed_mail_whose_id_is_open_is_one_job_however_often_it_is_sen
         assert await room.take(each, SCOTT, prove=DmarcProver(zone)) == [""]
 
     assert len(await room.client.jobs()) == 1
-
-
-@pytest.mark.parametrize(("is_lmtp", "address"), [(False, "127.0.0.1"), (True, "")])
-async def test_who_hands_a_mail_over_is_known_by_smtp_and_not_by_lmtp(
-    post: Post,
-    listen: Listen,
-    is_lmtp: bool,  # noqa: FBT001 - pytest passes it by name
-    address: str,
-) -> None:
-    peers: list[Peer] = []
-
-    async def prove(sender: Mailbox, raw: bytes, peer: Peer, now: datetime) -> Proof:
-        peers.append(peer)
-        return await believe(sender, raw, peer, now)
-
-    async with listen(prove=prove, is_lmtp=is_lmtp) as port:
-        await deliver(port, a_mail(), SCOTT, is_lmtp=is_lmtp)
-
-    (peer,) = peers
-    assert (peer.address, peer.return_path) == (address, "anna@example.org")
-    assert peer.hello
