@@ -69,6 +69,7 @@ def test_output_reads_the_same_however_it_is_cut_into_pieces(cut: tuple[str, lis
         ("\x1b[1;2;3;4mx\x1b[22;23;24my", '<span class="t-bold t-dim t-italic t-under">x</span>y'),
         ("\x1b[5;8;99mhidden is shown", "hidden is shown"),
         ("\x1b[3", ""),
+        (f"\x1b[{'1;' * 100}31mtoo long to be meant", "too long to be meant"),
         ("\x1b[>4;1mno colour", "no colour"),
     ],
 )

@@ -163,6 +163,18 @@ async def test_who_stopped_whom_is_told_on_the_pages_of_both(web: Web) -> None:
     assert "Next on the desk: j1 the first" in two.text
 
 
+async def test_who_stopped_a_job_is_not_forgotten_when_it_is_cancelled_later(web: Web) -> None:
+    await web.client.submit(DESK, "the first", id="j1", thread="t1")
+    first = await start(web)
+    await web.client.submit(DESK, "the other", id="j2", thread="t2")
+    other = await settle(web, first, Outcome.interrupted(InterruptReason.PREEMPT))
+    assert other is not None
+    await settle(web, other, Outcome.succeeded(Result(text="done")))
+    await web.client.cancel("j1")
+
+    assert "Interrupted by j2 the other ." in (await page(web, "j1")).text
+
+
 async def test_a_job_that_was_folded_leads_to_the_one_that_goes_on_with_it(web: Web) -> None:
     await web.client.submit(DESK, "the first", id="j1", thread="t1")
     first = await start(web)
@@ -172,6 +184,7 @@ async def test_a_job_that_was_folded_leads_to_the_one_that_goes_on_with_it(web: 
     one, two = await page(web, "j1"), await page(web, "j2")
 
     assert "Continued by j2 the next ." in one.text
+    assert "Continues" not in one.text
     assert "Continues j1 the first ." in two.text
 
 
