@@ -240,7 +240,8 @@ async def test_a_client_has_the_whole_time_for_each_mail_and_for_each_way_to_it(
     post: Post, listen: Listen
 ) -> None:
     async def slowly(sender: Mailbox, raw: bytes, peer: Peer, now: datetime) -> Proof:
-        await anyio.sleep(0.6)
+        with anyio.move_on_after(0.6):
+            await anyio.Event().wait()
         return await believe(sender, raw, peer, now)
 
     async with (
