@@ -70,7 +70,7 @@ async def test_of_a_mail_that_is_too_large_little_is_in_memory_and_no_more_than_
             try:
                 for _ in range(16 * MIB // len(piece)):
                     reader.feed_data(piece)
-                    while reader._buffer:  # type: ignore[attr-defined] - what was not read yet
+                    while reader._buffer:  # type: ignore[attr-defined]  # typeshed hides it
                         await anyio.lowlevel.checkpoint()
                 _, peak = tracemalloc.get_traced_memory()
                 assert mail._file is not None
