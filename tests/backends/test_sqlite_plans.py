@@ -72,6 +72,7 @@ MILLION = {
     ("held", "sqlite_autoindex_held_1"): "10000 1",
     ("held", "held_by_age"): "10000 1 1",
     ("held", "held_by_desk"): "10000 10 1 1",
+    ("held", "held_by_thread"): "10000 3 1 1",
     ("tally", "tally"): "1000000 300 1",
     ("tally", "tally_by_age"): "1000000 2000",
     ("figure", None): "2500",

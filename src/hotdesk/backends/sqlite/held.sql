@@ -12,8 +12,7 @@ SELECT * FROM held INDEXED BY held_by_age ORDER BY held_at, job LIMIT :limit;
 SELECT * FROM held INDEXED BY held_by_desk WHERE desk = :desk ORDER BY held_at, job LIMIT :limit;
 
 -- name: held_of_thread
--- A walk: a conversation that somebody asks for is rare. The texts behind it are not read.
-SELECT * FROM held INDEXED BY held_by_age
+SELECT * FROM held INDEXED BY held_by_thread
 WHERE thread = :thread AND desk = coalesce(:desk, desk)
 ORDER BY held_at, job LIMIT :limit;
 

@@ -12,6 +12,7 @@ CREATE TABLE held (
 ) STRICT;
 CREATE INDEX held_by_age ON held (held_at, job);
 CREATE INDEX held_by_desk ON held (desk, held_at, job);
+CREATE INDEX held_by_thread ON held (thread, held_at, job);
 
 -- Amounts by name, in steps of five minutes.
 CREATE TABLE tally (
