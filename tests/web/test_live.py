@@ -290,12 +290,16 @@ async def test_renderings_leave_time_for_the_rest(
 
 
 async def test_streams_end_with_the_server_even_while_they_rest(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, boards: list[Boards], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "EVERY", 30.0)
     async with served(backend) as web, looking(web.viewer) as stream:
         await stream.shown()
         await web.client.submit("a/b", "x", id="j1")
+        [board] = boards[0]._boards.values()
+        with anyio.fail_after(5):
+            while not board.turn.locked():
+                await checkpoint()
         web.feed.close()
 
         assert await stream.has_ended()
