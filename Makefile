@@ -41,7 +41,7 @@ test-agents: $(AGENTS) ## set up the real Claude Code and Codex, and test with t
 
 check: style types ## format, ruff, types, import floors and the fast tests; under a minute
 	@tools/system-packages git:git -- bubblewrap:bwrap
-	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model and not emulated and not agents' $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model and not browser and not emulated and not agents' $(ARGS)
 
 fix: $(READY) ## format the code and apply the safe fixes of ruff
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -106,7 +106,7 @@ types: $(READY)
 # in CI, nothing is missing.
 test-packages:
 	@tools/system-packages git:git -- bubblewrap:bwrap libfaketime postfix:postfix swaks:swaks \
-		libnet-ssleay-perl # For TLS in swaks.
+		chromium:chromium libnet-ssleay-perl # The last one for TLS in swaks.
 
 # The stamp is made last, so that an interrupted set-up is done again. Hashes are required:
 # what is installed is what was tested, wherever it comes from. The project itself is
