@@ -4,7 +4,7 @@ import csv
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from hotdesk.planner.question import (
     Source,
     answers_to,
 )
-from hotdesk.planner.recorded import Recording, recorded
+from hotdesk.planner.recorded import SECOND, Recording, recorded
 from hotdesk.planner.trace import COLUMNS, CORRECTION
 from hotdesk.planner.turning import turn
 
@@ -84,6 +84,11 @@ _some = click.FloatRange(0, 10_000, min_open=True)
     type=click.FloatRange(0, 366, min_open=True),
     metavar="DAYS",
     help="Play what this deployment did in the last so many days.",
+)
+@click.option(
+    "--jobs-max",
+    type=click.IntRange(1),
+    help="Play no more than so many jobs of what was --recorded, the oldest.",
 )
 @click.option(
     "--save",
@@ -191,12 +196,14 @@ def plan(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one fo
     """
     if asked["trace"] is not None and asked["recorded"] is not None:
         raise click.UsageError("--trace and --recorded are two traffics; give one of them")
-    if asked["save"] is not None and asked["recorded"] is None:
-        raise click.UsageError("--save keeps what was --recorded; give that, too")
+    for name, does in (("save", "keeps"), ("jobs_max", "is of")):
+        if asked[name] is not None and asked["recorded"] is None:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} {does} what was --recorded; give that, too")
     with tempfile.TemporaryDirectory(prefix="hotdesk-plan-") as folder:
         if asked["recorded"] is not None:
             asked["trace"] = asked["save"] or Path(folder) / "recorded.csv"
-            _record_to(asked["trace"], asked["recorded"], invocation)
+            asked["lasts"] = _record_to(asked["trace"], invocation, **asked)
         if asked["sweep"] is None:
             _answer(invocation, **asked)
         else:
@@ -226,38 +233,49 @@ def _sweep(invocation: Invocation, option: str, values: list[str], **asked: Any)
         output.console().print(table([option.upper(), *advice.HEADS], found))
 
 
-def _record_to(path: Path, days: float, invocation: Invocation) -> None:
-    """Write what the deployment did to *path*.
+def _record_to(path: Path, invocation: Invocation, **asked: Any) -> tuple[float, float]:  # noqa: ANN401 - as they are
+    """Write what the deployment did to *path*; gives from when to when that was.
 
     Raises:
         ConfigError: It cannot be written, or is there.
         Rejected: No job ran.
     """
-    recording = Recording(since=invocation.now() - timedelta(days=days))
+    days, now, output = asked["recorded"], invocation.now(), invocation.output
+    recording = Recording(since=now - timedelta(days=days))
+    first: list[datetime] = []
 
-    async def work(connected: Connected) -> int:
-        count = 0
+    async def work(connected: Connected) -> None:
         rows = csv.writer(file)
         rows.writerow([*COLUMNS, CORRECTION])
-        found = recorded(connected.backend, recording, on_progress=_progress_of(invocation))
+        found = recorded(
+            connected.backend,
+            recording,
+            jobs_max=asked["jobs_max"],
+            on_progress=_progress_of(invocation),
+        )
         async for at, job in found:
             correction = "yes" if job.is_correction else ""
             rows.writerow([at.isoformat(), job.desk, f"{job.seconds:.3f}", correction])
-            count += 1
-        return count
+            if not first:
+                first.append(at)
 
     try:
         with path.open("x", encoding="utf-8", newline="") as file, ExitStack() as undo:
             undo.callback(path.unlink)
-            count = invocation.connect(work)
+            invocation.connect(work)
             if left_out := recording.left_out:
                 told = f"{left_out:,} job{'s'[: left_out != 1]}"
-                invocation.output.note(f"left out: {told} that never ran, or had not ended")
-            if not count:
+                output.note(f"left out: {told} that never ran, or had not ended")
+            if recording.ends:
+                output.note(f"cut: what came after {recording.ends:%Y-%m-%d %H:%M} UTC is not read")
+            if not first:
                 raise Rejected(f"no job ran here in the last {days:g} days; describe a traffic")
             undo.pop_all()
     except OSError as error:
         raise ConfigError(str(path), f"it cannot be written: {error.strerror}") from error
+    midnight = first[0].replace(hour=0, minute=0, second=0, microsecond=0)
+    begins, ends = recording.begins or first[0], recording.ends or now
+    return (begins - midnight) / SECOND, (ends - midnight) / SECOND
 
 
 def _progress_of(invocation: Invocation) -> Callable[[int], None]:
@@ -296,7 +314,9 @@ def _question(invocation: Invocation, **asked: Any) -> Question:  # noqa: ANN401
     config = invocation.load().config
     source: Source
     if asked["trace"] is not None:
-        source = FromFile(path=asked["trace"], default_seconds=_given_minutes())
+        source = FromFile(
+            path=asked["trace"], default_seconds=_given_minutes(), lasts=asked.get("lasts")
+        )
     else:
         source = Description(
             projects=asked["projects"],

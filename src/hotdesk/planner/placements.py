@@ -135,12 +135,12 @@ def play(
     placements: Sequence[Placement],
     given: Assumptions,
     *,
-    span: float | None = None,
+    lasts: tuple[float, float] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Played:
     """Play *traffic* through all *placements* in one pass; memory is flat in its length.
 
-    It lasts *span* seconds from midnight, or from its first arrival to its last.
+    It *lasts* from one time to another, or from its first arrival to its last.
     ``on_progress`` is told every 10,000 jobs how many there were.
     """
     runs = [each.run(given) for each in placements]
@@ -149,7 +149,7 @@ def play(
     jobs, work, first, last = 0, 0.0, 0.0, 0.0
     for job in traffic:
         if not jobs:
-            first = job.at if span is None else 0.0
+            first = job.at if lasts is None else min(job.at, lasts[0])
             for run in runs:
                 run.begin(first)
         jobs += 1
@@ -160,7 +160,7 @@ def play(
             arrive(job)
         if jobs % PROGRESS_EVERY == 0:
             on_progress(jobs)
-    last = max(last, span or 0.0)
+    last = max(last, last if lasts is None else lasts[1])
     outcomes = [run.finish(last) for run in runs]
     return Played(jobs=jobs, desks=len(desks), span=last - first, work=work, outcomes=outcomes)
 

@@ -25,10 +25,15 @@ T_MORE = 2.09
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromFile:
-    """Traffic that stands in a file; rows without a duration work for ``default_seconds``."""
+    """Traffic that stands in a file; rows without a duration work for ``default_seconds``.
+
+    It ``lasts`` from its first row to its last, unless there was more time without any job:
+    from and until when is in seconds since midnight of the day of the first row.
+    """
 
     path: Path
     default_seconds: float | None = None
+    lasts: tuple[float, float] | None = None
 
 
 Source = Description | FromFile
@@ -55,6 +60,15 @@ class Question:
                 return described(self.source, seed)
             case FromFile():
                 return read_trace(self.source.path, default_seconds=self.source.default_seconds)
+
+    @property
+    def lasts(self) -> tuple[float, float] | None:
+        """From when to when it lasts; ``None`` for from its first job to its last."""
+        match self.source:
+            case Description():
+                return 0.0, self.source.days * DAY
+            case FromFile():
+                return self.source.lasts
 
     def with_placements(self) -> "Question":
         """The same with placements: where none were named, those that fit its traffic.
@@ -90,9 +104,12 @@ def answer_to(
         Rejected: There is no job in the traffic.
     """
     given = replace(question.given, seed=seed)
-    span = question.source.days * DAY if isinstance(question.source, Description) else None
     played = play(
-        question.traffic(seed), question.placements, given, span=span, on_progress=on_progress
+        question.traffic(seed),
+        question.placements,
+        given,
+        lasts=question.lasts,
+        on_progress=on_progress,
     )
     if not played.jobs:
         raise Rejected("there is no job in this traffic; describe more of it, or more days")

@@ -170,6 +170,13 @@ class Records(Protocol):
         """The cursor of the newest event: from here on only what is new follows."""
         ...
 
+    async def cursor_before(self, at: datetime) -> str:
+        """The cursor of an event that happened before *at*, as near to it as clocks agree.
+
+        Empty where none did. Found in few steps, however long the history is.
+        """
+        ...
+
     async def changed(self, seen: int | None, *, wait: timedelta) -> int:
         """Wait until something was written after the mark *seen*, at most *wait*.
 

@@ -190,6 +190,22 @@ class EventsContract(Contract):
 
         assert [event.job_id for event in await scene.backend.events(after=cursor)] == ["b"]
 
+    async def test_an_instant_is_found_in_the_history(self, scene: Scene) -> None:
+        assert await scene.backend.cursor_before(scene.clock.now()) == ""
+        instants = []
+        for number in range(30):
+            await scene.submit(a_job(f"j{number}"))
+            instants.append(scene.clock.now())
+            scene.clock.jump(timedelta(minutes=1))
+
+        for number, at in enumerate(instants):
+            cursor = await scene.backend.cursor_before(at)
+            found = {each.job_id for each in await scene.backend.events(after=cursor)}
+            # A store may give a cursor that is some events too early.
+            assert {f"j{each}" for each in range(number, 30)} <= found
+            assert len(found) <= 30 - number + 8
+        assert await scene.backend.cursor_before(instants[0]) == ""
+
     @pytest.mark.parametrize(
         "cursor", ["x", "-1", "1.5", " 1", "\u0661", "1;2", "9" * 30], ids=lambda each: each[:5]
     )

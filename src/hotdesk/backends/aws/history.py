@@ -14,7 +14,8 @@ import anyio
 from hotdesk.backends.aws.calls import Refused
 from hotdesk.backends.aws.rows import EVENT_SHARDS, event_key, event_shard, stored_event
 from hotdesk.backends.aws.table import PAGES_MAX, Table
-from hotdesk.backends.aws.values import Item, serial, stamp
+from hotdesk.backends.aws.values import Item, instant_of, serial, stamp
+from hotdesk.backends.seeking import last_before
 from hotdesk.errors import Unavailable
 from hotdesk.events import StoredEvent
 from hotdesk.lifecycle import CLOCK_SKEW
@@ -86,6 +87,24 @@ class History:
             items += [item async for item in query]
         items = sorted((item for item in items if "until" not in item), key=_start, reverse=True)
         return [stored_event(item) for item in items[:limit]]
+
+    async def before(self, at: datetime) -> int:
+        """The cursor of about the last event before *at*; 0 where there is none.
+
+        One shard is as good as all: those of an instant are spread over all of them.
+        """
+
+        async def newest(cursor: int) -> tuple[int, datetime] | None:
+            query = self._table.query(
+                event_shard(0), until=serial(cursor), limit=1, is_backward=True
+            )
+            async for item in query:
+                return _start(item), instant_of(str(item["at"]))
+            return None
+
+        last = (await self._counter()).get("last", 0)
+        assert isinstance(last, int)
+        return await last_before(at, last, newest)
 
     async def mark(self) -> int:
         """A number that is another one after each event, and stays while there is none."""

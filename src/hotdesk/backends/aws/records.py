@@ -216,6 +216,10 @@ class AwsRecords:
         """The cursor of the newest event."""
         return str(await self._history.latest())
 
+    async def cursor_before(self, at: datetime) -> str:
+        """The cursor of about the last event before *at*."""
+        return str(await self._history.before(at) or "")
+
     async def changed(self, seen: int | None, *, wait: timedelta) -> int:
         """Wait until something was reported after the mark *seen*, at most *wait*."""
         mark = await self._history.mark()

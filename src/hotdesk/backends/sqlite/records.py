@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from hotdesk.backends.seeking import last_before
 from hotdesk.backends.sqlite import claiming, figuring, listing
 from hotdesk.backends.sqlite.bell import Bell
 from hotdesk.backends.sqlite.file import DatabaseFile, Row, Transaction, from_us, to_us
@@ -162,6 +163,16 @@ class SqliteRecords:
     async def latest_cursor(self) -> str:
         """The cursor of the newest event."""
         return str(self._file.read(lambda tx: tx.row("last_cursor"))["cursor"])
+
+    async def cursor_before(self, at: datetime) -> str:
+        """The cursor of the last event before *at*."""
+
+        async def newest(cursor: int) -> tuple[int, datetime] | None:
+            found = await self.latest_events(limit=1, before=str(cursor + 1))
+            return (int(found[0].cursor), found[0].at) if found else None
+
+        last = int(await self.latest_cursor())
+        return str(await last_before(at, last, newest) or "")
 
     async def changed(self, seen: int | None, *, wait: timedelta) -> int:
         """Wait until something was written after the mark *seen*, at most *wait*."""
