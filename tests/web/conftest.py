@@ -16,6 +16,7 @@ from hotdesk.placement import PoolLimits
 from hotdesk.ports import Backend
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
+from hotdesk.web.comparing import Comparing
 from hotdesk.web.entrance import LOCAL, Entrance, ways_of
 from hotdesk.web.feed import Feed
 from hotdesk.web.logins import Logins
@@ -80,6 +81,7 @@ async def served(
     streams_max: int = 1000,
     check_project: Callable[[str], None] = lambda _: None,
     upkeep: Upkeep | None = None,
+    comparing: Comparing | None = None,
     password: Password | None = None,
     logins: Path | None = None,
 ) -> AsyncIterator[Web]:
@@ -97,6 +99,7 @@ async def served(
         on_error=told.append,
     )
     client = client_of(backend)
+    comparing = comparing or Comparing(PoolLimits())
     site = Site(
         client=client,
         backend=backend,
@@ -106,6 +109,7 @@ async def served(
         pool=PoolLimits(),
         check_project=check_project,
         upkeep=upkeep or Upkeep(),
+        comparing=comparing,
     )
     entrance = Entrance(
         Tokens(tokens(), clock),
@@ -123,6 +127,7 @@ async def served(
     server = Server(app, feed, host="127.0.0.1", port=0)
     async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
         url = await tasks.start(server.run)
+        tasks.start_soon(comparing.run, clock, feed.touch)
 
         async def asking(secret: str | None) -> httpx.AsyncClient:
             headers = {"Authorization": f"Bearer {secret}"} if secret else {}

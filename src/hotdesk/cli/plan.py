@@ -203,7 +203,7 @@ def plan(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one fo
     with tempfile.TemporaryDirectory(prefix="hotdesk-plan-") as folder:
         if asked["recorded"] is not None:
             asked["trace"] = asked["save"] or Path(folder) / "recorded.csv"
-            asked["lasts"] = _record_to(asked["trace"], invocation, **asked)
+            asked.update(_record_to(asked["trace"], invocation, **asked))
         if asked["sweep"] is None:
             _answer(invocation, **asked)
         else:
@@ -233,8 +233,8 @@ def _sweep(invocation: Invocation, option: str, values: list[str], **asked: Any)
         output.console().print(table([option.upper(), *advice.HEADS], found))
 
 
-def _record_to(path: Path, invocation: Invocation, **asked: Any) -> tuple[float, float]:  # noqa: ANN401 - as they are
-    """Write what the deployment did to *path*; gives from when to when that was.
+def _record_to(path: Path, invocation: Invocation, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - as they are
+    """Write what the deployment did to *path*; gives what it lasts, and whether it is cut.
 
     Raises:
         ConfigError: It cannot be written, or is there.
@@ -275,7 +275,8 @@ def _record_to(path: Path, invocation: Invocation, **asked: Any) -> tuple[float,
         raise ConfigError(str(path), f"it cannot be written: {error.strerror}") from error
     midnight = first[0].replace(hour=0, minute=0, second=0, microsecond=0)
     begins, ends = recording.begins or first[0], recording.ends or now
-    return (begins - midnight) / SECOND, (ends - midnight) / SECOND
+    lasts = (begins - midnight) / SECOND, (ends - midnight) / SECOND
+    return {"lasts": lasts, "is_cut": recording.ends is not None}
 
 
 def _progress_of(invocation: Invocation) -> Callable[[int], None]:
@@ -302,7 +303,8 @@ def _answer(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one
             output.data(
                 advice.record(row, [each.rows[number] for each in answers], is_chosen=row is chosen)
             )
-        output.data(advice.summary(first, chosen, change))
+        is_cut = asked.get("is_cut", False)
+        output.data({**advice.summary(first, chosen, change), "is_cut": is_cut})
         return
     output.text(advice.about(first, question))
     output.console().print(table(*advice.lines(answers, chosen)))

@@ -11,6 +11,7 @@ from hotdesk.cli.options import Command, pass_invocation
 from hotdesk.cli.serving import crew_of, options_of, ways_to_leave
 from hotdesk.cli.signals import run_until_told
 from hotdesk.config import Config
+from hotdesk.web.comparing import Comparing
 from hotdesk.web.doctor import Doctor
 from hotdesk.web.opening import open_web
 from hotdesk.web.upkeep import Upkeep
@@ -37,7 +38,9 @@ def up(invocation: Invocation, *, handler: str | None) -> None:
     )
 
     more = {"HOTDESK_WORKER__HANDLER": handler} if handler else {}
-    upkeep = Upkeep.of(loaded, Doctor(options_of(invocation), more))
+    options = options_of(invocation)
+    upkeep = Upkeep.of(loaded, Doctor(options, more))
+    comparing = Comparing.of(config, options, more)
 
     async def work() -> None:
         crew = crew_of(invocation, handler)
@@ -45,7 +48,11 @@ def up(invocation: Invocation, *, handler: str | None) -> None:
 
             async def run() -> None:
                 async with open_web(
-                    config, deployment.backend, upkeep=upkeep, tell=log.trouble
+                    config,
+                    deployment.backend,
+                    upkeep=upkeep,
+                    comparing=comparing,
+                    tell=log.trouble,
                 ) as url:
                     await deployment.run(lambda port: log.say("up", **_served(config, port, url)))
 

@@ -5,25 +5,18 @@ repository, and neither holds up anybody here nor outlives its bound.
 """
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-import anyio
-
-from hotdesk.config.environment import variables
 from hotdesk.ports import Clock
-from hotdesk.signals import send_signal
+from hotdesk.web.program import HOTDESK, output_of
 from hotdesk.wiring.finding import Finding, Level, fail
 
 SECONDS_MAX = 120.0
 SAID_MAX = 500
-# -P: a module of the current folder does not stand in for one of the library.
-PROGRAM = (sys.executable, "-P", "-m", "hotdesk", "doctor", "--json")
+PROGRAM = (*HOTDESK, "doctor", "--json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,30 +50,15 @@ class Doctor:
 
     async def _findings(self) -> Sequence[Finding]:
         try:
-            process = await anyio.open_process(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.STDOUT,
-                env={**variables(), **self._more},
-            )
+            said = await output_of(self._command, self._more, seconds=SECONDS_MAX)
+        except TimeoutError:
+            return [fail(f"the checks took longer than {SECONDS_MAX:.0f} s", "run: hotdesk doctor")]
         except OSError as error:
             return [fail(f"hotdesk doctor cannot be started: {error.strerror}", "see why")]
-        said = bytearray()
-        try:
-            with anyio.move_on_after(SECONDS_MAX):
-                assert process.stdout is not None, "it was asked for"
-                async for part in process.stdout:
-                    said += part
-                return _read(said) or [_unread(said)]
-            return [fail(f"the checks took longer than {SECONDS_MAX:.0f} s", "run: hotdesk doctor")]
-        finally:
-            # Before it is closed, which waits for it: the server cancels a request only once.
-            send_signal(process, signal.SIGKILL)
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
+        return _read(said) or [_unread(said)]
 
 
-def _read(output: bytearray) -> Sequence[Finding]:
+def _read(output: bytes) -> Sequence[Finding]:
     lines = [line for line in output.splitlines() if line.startswith(b"{")]
     with suppress(ValueError, KeyError, TypeError):
         return [
@@ -90,6 +68,6 @@ def _read(output: bytearray) -> Sequence[Finding]:
     return []
 
 
-def _unread(output: bytearray) -> Finding:
+def _unread(output: bytes) -> Finding:
     said = output.decode(errors="replace").strip()[-SAID_MAX:] or "it said nothing"
     return fail(f"hotdesk doctor failed: {said}", "run: hotdesk doctor")

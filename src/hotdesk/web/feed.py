@@ -87,13 +87,17 @@ class Feed:
                     self._wake()
                 await self._catch_up()
                 mark = await self._backend.changed(mark, wait=LOOK_AT_LEAST)
-                self.writes += 1
-                self._written.set()
-                self._written = anyio.Event()
+                self.touch()
                 await self._clock.sleep(PAUSE)
             except Unavailable as error:
                 self._on_error(str(error))
                 await self._clock.sleep(TRY_AGAIN)
+
+    def touch(self) -> None:
+        """Have those who look see anew what no write tells of."""
+        self.writes += 1
+        self._written.set()
+        self._written = anyio.Event()
 
     def close(self) -> None:
         """End all who follow: there will be nothing more."""

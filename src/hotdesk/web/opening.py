@@ -11,6 +11,7 @@ from hotdesk.errors import ConfigError
 from hotdesk.ports import Backend, Clock
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
+from hotdesk.web.comparing import Comparing
 from hotdesk.web.door import Door, new_token, open_door
 from hotdesk.web.entrance import LOCAL, Entrance, ways_of
 from hotdesk.web.feed import Feed
@@ -97,7 +98,12 @@ def entrance_of(
 
 @asynccontextmanager
 async def open_web(
-    config: Config, backend: Backend, *, upkeep: Upkeep, tell: Callable[[str], None]
+    config: Config,
+    backend: Backend,
+    *,
+    upkeep: Upkeep,
+    comparing: Comparing,
+    tell: Callable[[str], None],
 ) -> AsyncIterator[str | None]:
     """Serve *backend* for as long as the block lasts; gives the URL, if it is enabled.
 
@@ -125,6 +131,7 @@ async def open_web(
         check_project=config.check_project,
         patches=Patches(workspaces_of(config)),
         upkeep=upkeep,
+        comparing=comparing,
     )
     app = make_app(
         site,
@@ -144,5 +151,6 @@ async def open_web(
                 "name another port, 0 for a free one, or set web.enabled = false",
             ) from error
         with open_door(config.data_dir, Door(url=url, token=secret)):
+            tasks.start_soon(comparing.run, clock, feed.touch)
             yield url
         tasks.cancel_scope.cancel()

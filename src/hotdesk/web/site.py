@@ -11,6 +11,7 @@ from hotdesk.events import ActionTaken
 from hotdesk.placement import PoolLimits
 from hotdesk.ports import Backend, Clock
 from hotdesk.web.access import Caller
+from hotdesk.web.comparing import Comparing
 from hotdesk.web.feed import Feed
 from hotdesk.web.metrics import Metrics
 from hotdesk.web.patches import Patches
@@ -34,6 +35,7 @@ class Site:
     check_project: Callable[[str], None]
     patches: Patches = field(default_factory=Patches)
     upkeep: Upkeep = field(default_factory=Upkeep)
+    comparing: Comparing = field(default_factory=lambda: Comparing(PoolLimits()))
 
     async def note(
         self, caller: Caller, action: str, target: str, *, desk: str = "", job_id: str = ""

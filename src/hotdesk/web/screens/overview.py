@@ -13,6 +13,7 @@ from hotdesk.overview import FAILURES, HOUR, Overview, Waiting, Why, bounded, lo
 from hotdesk.ports import COUNTED_MAX, TALLY_STEP, Figure, tally_begin, together
 from hotdesk.web import charts
 from hotdesk.web.charts import Plot, Series
+from hotdesk.web.comparing import JOBS_MIN, Comparison
 from hotdesk.web.news import News, news_of
 from hotdesk.web.screens.screen import Ask, Screen
 from hotdesk.web.site import Site
@@ -26,6 +27,7 @@ EVENTS_READ = 100
 # Desks with an owner come first; behind them are enough of those that wait.
 DESKS_MAX = 200
 COLUMNS = 48
+DAY = timedelta(days=1)
 MEDIAN, MOST = 0.5, 0.95
 # A bar that is drawn anew for each second would be sent anew for each.
 BAR_STEP = timedelta(seconds=15)
@@ -132,6 +134,9 @@ class OverviewView:
     columns: Sequence[Column]
     news: Sequence[News]
     pool: str
+    comparison: Comparison | None
+    no_comparison: str
+    priced: str
     is_new: bool
 
 
@@ -142,6 +147,7 @@ async def see(here: Site, ask: WhichSpan) -> OverviewView:
     running = {job.id: job for job in await backend.jobs(state=JobState.RUNNING, limit=DESKS_MAX)}
     columns = columns_of(overview, COLUMNS, STEPS[ask.span])
     waiting = overview.waiting[:WAITING_MAX]
+    no_comparison = _no_comparison(here, overview)
     least, most = here.pool.workers_min, here.pool.workers_max
     return OverviewView(
         title="Overview",
@@ -157,6 +163,9 @@ async def see(here: Site, ask: WhichSpan) -> OverviewView:
         columns=[each for each in columns if each.ended or each.started],
         news=news_of(await backend.latest_events(limit=EVENTS_READ), most=NEWS_MAX),
         pool=f"{least} to {most} workers" if least < most else counted(most, "worker"),
+        comparison=None if no_comparison else here.comparing.latest,
+        no_comparison=no_comparison,
+        priced=here.comparing.priced,
         is_new=not overview.pending and not await backend.jobs(limit=1),
     )
 
@@ -265,6 +274,27 @@ async def _row(here: Site, waiting: Waiting) -> Row:
     if waiting.why in (Why.BEHIND, Why.OWNED) or since is None:
         since = following.submitted_at if following else None
     return Row(waiting=waiting, since=since, job=following)
+
+
+def _no_comparison(here: Site, overview: Overview) -> str:
+    """Why there is nothing to compare, in a sentence; empty where there is a comparison.
+
+    Looking has it made, in the background.
+    """
+    comparing, started = here.comparing, overview.last(DAY).started
+    if not comparing.has_pool:
+        return "Every worker here is of one desk. hotdesk plan --recorded 1 compares placements."
+    if started < JOBS_MIN:
+        return (
+            f"{counted(started, 'job')} started in the last 24 hours: from {JOBS_MIN} on, they are"
+            " played through other placements here."
+        )
+    comparing.look(overview.at)
+    if comparing.problem:
+        return f"Placements were not compared: {comparing.problem}. Try hotdesk plan --recorded 1."
+    if comparing.latest is None:
+        return "The jobs of the last 24 hours are being played through other placements."
+    return ""
 
 
 def _more(overview: Overview, shown: int) -> str:
