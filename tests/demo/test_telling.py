@@ -9,7 +9,7 @@ from hotdesk import events
 from hotdesk.demo.telling import WORDS, Teller, Told
 from hotdesk.testing.clock import FakeClock
 
-SAMPLES = {"str": "x", "int": 1, "float": 1.0, "bool": True}
+SAMPLES = {"str": "x", "int": 1, "float": 1.0, "bool": True, "int | None": 1}
 
 
 def samples() -> list[events.Event]:
