@@ -1,17 +1,21 @@
 """Which placement is recommended, what it costs, and when that changes."""
 
+import os
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from hotdesk.errors import ConfigError, Rejected
+from hotdesk.errors import ConfigError, Rejected, Unavailable
+from hotdesk.planner import question
 from hotdesk.planner.answer import Row, best, frontier
 from hotdesk.planner.bill import Where, bill
 from hotdesk.planner.described import Description
 from hotdesk.planner.outcome import Timing
 from hotdesk.planner.placements import Assumptions, Dedicated, WarmPool
 from hotdesk.planner.prices import HOURS_A_MONTH, Prices
-from hotdesk.planner.question import Answered, Question, answer_to, answers_to, estimate
+from hotdesk.planner.question import Answered, FromFile, Question, answer_to, answers_to, estimate
 from hotdesk.planner.turning import turn
 
 ALWAYS_ON = Dedicated(is_always_on=True)
@@ -88,14 +92,20 @@ def test_a_server_is_rented_whole(answered: Answered, workers: int, servers: int
 
 
 def test_more_traffic_than_a_pool_can_take_changes_the_answer() -> None:
-    found = turn(replace(QUESTION, placements=(ALWAYS_ON, FITTING)))
+    found = turn(replace(QUESTION, placements=(ALWAYS_ON, FITTING)), FITTING)
 
-    assert found is not None
     assert found.to == ALWAYS_ON
     assert 1 < found.factor < 8
     # With a promise that is easily kept it never pays.
     patient = replace(QUESTION.given, promise=10**6)
-    assert turn(replace(QUESTION, placements=(ALWAYS_ON, FITTING), given=patient)) is None
+    stays = turn(replace(QUESTION, placements=(ALWAYS_ON, FITTING), given=patient), FITTING)
+    assert (stays.to, stays.factor) == (None, 64)
+
+
+def test_a_traffic_that_begins_unlike_it_goes_on_says_so() -> None:
+    found = turn(replace(QUESTION, placements=(ALWAYS_ON, FITTING)), ALWAYS_ON)
+
+    assert (found.to, found.factor) == (None, 1)
 
 
 def test_placements_that_nobody_named_have_room_for_the_peak() -> None:
@@ -126,6 +136,38 @@ def test_seeds_play_the_same_in_one_process_as_in_two() -> None:
     costs = [[each.bill.total for each in found.rows] for found in one]
     assert costs == [[each.bill.total for each in found.rows] for found in two]
     assert costs[0] != costs[1]
+
+
+def test_more_jobs_than_can_be_played_are_refused_at_once() -> None:
+    everybody = replace(DESCRIPTION, projects=100_000, users=100_000)
+
+    for placements in ((), QUESTION.placements):
+        with pytest.raises(Rejected, match="describes 1,400,000,000,000 jobs, and up to"):
+            replace(QUESTION, source=everybody, placements=placements).with_placements()
+
+
+def test_a_process_that_is_killed_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(question, "_end_on_interrupt", _die)
+
+    with pytest.raises(Unavailable, match="a process of the planner was killed"):
+        answers_to(QUESTION, 2, processes=2)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_quiet_time_of_a_recording_belongs_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("at,desk,seconds\n36000,a/b,60\n39600,a/b,60\n")
+    asked = replace(QUESTION, source=FromFile(path=path), placements=(ALWAYS_ON,))
+    whole = replace(asked, source=FromFile(path=path, lasts=(0.0, 86_400.0)))
+
+    hour, day = (answer_to(each).rows[0] for each in (asked, whole))
+
+    assert (hour.outcome.span, day.outcome.span) == (3660, 86_400)
+    assert day.bill.jobs == pytest.approx(hour.bill.jobs * 3660 / 86_400)
+    assert day.bill.workers == pytest.approx(hour.bill.workers)
 
 
 def test_an_estimate_is_as_wide_as_student_says() -> None:

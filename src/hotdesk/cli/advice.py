@@ -60,7 +60,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004 - an hour
 
 
-def sentence(first: Answered, chosen: Row, change: Turn | None, promise: float) -> str:
+def sentence(first: Answered, chosen: Row, change: Turn, promise: float) -> str:
     """The recommendation, why, and when it would be another one."""
     delays = chosen.outcome.delays.all
     if not chosen.is_kept:
@@ -77,12 +77,19 @@ def sentence(first: Answered, chosen: Row, change: Turn | None, promise: float) 
     )
     if dearest is not chosen:
         told += f", for {share:.0%} of what {dearest.placement.name} costs"
-    if change is None:
-        return f"{told}. That holds up to 64 times this traffic."
-    return (
-        f"{told}. Above about {change.jobs_a_day:,.0f} jobs a day ({change.factor:.1f} times "
-        f"this traffic) it would be {change.to.name}."
-    )
+    if change.to is not None:
+        jobs_a_day = _jobs_a_day(first) * change.factor
+        return (
+            f"{told}. Above about {jobs_a_day:,.0f} jobs a day ({change.factor:.1f} times "
+            f"this traffic) it would be {change.to.name}."
+        )
+    if change.factor > 1:
+        return f"{told}. That holds up to {change.factor:.0f} times this traffic."
+    return f"{told}. Where that changes cannot be told: this traffic begins unlike it goes on."
+
+
+def _jobs_a_day(first: Answered) -> float:
+    return first.played.jobs / max(first.played.span, 1.0) * DAY
 
 
 def settings(placement: Placement, given: Assumptions) -> str:
@@ -125,16 +132,18 @@ def record(row: Row, every: list[Row], *, is_chosen: bool) -> dict[str, Json]:
     }
 
 
-def summary(first: Answered, chosen: Row, change: Turn | None) -> dict[str, Json]:
+def summary(first: Answered, chosen: Row, change: Turn) -> dict[str, Json]:
     """The recommendation for a program."""
-    played = first.played
+    played, to = first.played, change.to
     return {
         "jobs": played.jobs,
         "desks": played.desks,
         "days": round(played.span / DAY, 3),
         "recommended": chosen.placement.name,
         "keeps_promise": chosen.is_kept,
-        "changes_above_jobs_a_day": None if change is None else round(change.jobs_a_day),
-        "changes_to": None if change is None else change.to.name,
+        "changes_above_jobs_a_day": None
+        if to is None
+        else round(_jobs_a_day(first) * change.factor),
+        "changes_to": None if to is None else to.name,
         "prices_of": PRICES_OF,
     }

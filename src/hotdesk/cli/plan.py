@@ -294,7 +294,7 @@ def _answer(invocation: Invocation, **asked: Any) -> None:  # noqa: ANN401 - one
     answers = answers_to(question, asked["seeds"], processes=asked["processes"], on_progress=done)
     first = answers[0]
     chosen = best(first.rows)
-    change = turn(question)
+    change = turn(question, chosen.placement)
     if asked["picture"] is not None:
         draw(first.rows, asked["picture"], promise=question.given.promise)
         output.note(f"drawn: {asked['picture']}")

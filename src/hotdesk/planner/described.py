@@ -47,6 +47,11 @@ class Description:
         """How many desks there are: every user of every project has one."""
         return self.projects * self.users
 
+    @property
+    def jobs(self) -> float:
+        """How many jobs there are at most, about."""
+        return self.desks * self.jobs_per_user_day * self.days
+
 
 def described(description: Description, seed: int) -> Iterator[Arrival]:
     """The arrivals in their order; the first day is a Monday. The same for the same *seed*."""

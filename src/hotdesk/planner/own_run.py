@@ -15,13 +15,15 @@ MINUTE = 60.0
 class _Line:
     """One desk: what waits at it, what runs, and how long its worker has been there."""
 
-    __slots__ = ("ends", "queue", "ready", "since")
+    __slots__ = ("ends", "gaps", "queue", "ready", "since")
 
     def __init__(self) -> None:
         self.queue: deque[Arrival] = deque()
         self.ready = -math.inf  # When its worker is there, or was done with its last job.
         self.since = math.inf  # When its worker was started.
         self.ends = math.inf
+        # When crashes left what runs without a worker, from and until.
+        self.gaps: list[tuple[float, float]] = []
 
 
 class OwnRun:
@@ -78,7 +80,7 @@ class OwnRun:
             self.outcome.workers_most = len(self._lines)
         else:
             for line in self._lines.values():
-                self._retire(line)
+                self._retire(line, end)
             there = accumulate(change for _, change in sorted(self._changes.items()))
             self.outcome.workers_most = max(there, default=0)
         self.outcome.span = end - first
@@ -92,8 +94,21 @@ class OwnRun:
             self.outcome.folded += 1
         elif ends < line.ends < math.inf:
             self.outcome.interrupted += 1
-            self.outcome.busy_seconds -= line.ends - ends
-            line.ends = ends
+            self._stop(line, ends)
+
+    def _stop(self, line: _Line, at: float) -> None:
+        """Have what runs end, and what would have been of it not happen."""
+        for begins, ends in line.gaps:
+            if begins <= at < ends:
+                # Nobody is there to stop; the desk is free once another worker may have it.
+                at = ends
+        unspent = line.ends - at
+        for begins, ends in line.gaps:
+            if begins >= at:
+                unspent -= ends - begins
+                self.outcome.crashes -= 1
+        self.outcome.busy_seconds -= unspent
+        line.ends = at
 
     def _follow(self, line: _Line, until: float) -> None:
         """Let *line* go on to that time."""
@@ -120,18 +135,22 @@ class OwnRun:
         begins = start + prepare
         self.outcome.waits.add(begins - job.at)
         self.outcome.delays.add(job.at, begins - max(job.at, free))
-        line.ends = begins + job.seconds
-        busy = job.seconds + prepare
+        line.gaps.clear()
+        # Another worker is started while the lease of the one that crashed runs out.
+        gone = max(timing.takeover, timing.cold_start)
         while (crash := timing.crash_in(job.seconds, self._lots)) is not None:
-            # It begins again, in a worker that is started for it.
             self.outcome.crashes += 1
-            busy += crash
-            line.ends += crash + timing.takeover
-        self.outcome.busy_seconds += busy
+            self.outcome.busy_seconds += prepare + crash
+            line.gaps.append((begins + crash, begins + crash + gone))
+            prepare = timing.prepare
+            begins += crash + gone + prepare
+        self.outcome.busy_seconds += prepare + job.seconds
+        line.ends = begins + job.seconds
 
-    def _retire(self, line: _Line) -> None:
+    def _retire(self, line: _Line, end: float = math.inf) -> None:
         if self._idle is not None and line.since < math.inf:
-            ends = line.ready + self._idle
+            # What is idle at the *end* of all is not followed further, as in a pool.
+            ends = min(line.ready + self._idle, end)
             self.outcome.worker_seconds += ends - line.since
             self._changes[int(line.since // MINUTE)] += 1
             self._changes[int(ends // MINUTE) + 1] -= 1

@@ -1,14 +1,16 @@
 """A whole question to the planner, as plain values, so that several processes can share it."""
 
 import math
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 
-from hotdesk.errors import Rejected
+from hotdesk.errors import Rejected, Unavailable
 from hotdesk.planner.answer import Row, rows
 from hotdesk.planner.bill import Where
 from hotdesk.planner.described import DAY, Description, described
@@ -18,6 +20,8 @@ from hotdesk.planner.trace import read_trace
 from hotdesk.planner.traffic import Arrival
 
 WORKERS_MAX = 100_000
+JOBS_MAX = 100_000_000
+"""Of a description; that many take more than an hour."""
 # Student's t for a two-sided interval of 95 %, by degrees of freedom; beyond them it is near 2.
 T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
 T_MORE = 2.09
@@ -74,8 +78,13 @@ class Question:
         """The same with placements: where none were named, those that fit its traffic.
 
         Raises:
-            Rejected: There is no job in it, or no pool would be large enough.
+            Rejected: There is no job in it, or no pool would be large enough, or too much.
         """
+        if isinstance(self.source, Description) and self.source.jobs > JOBS_MAX:
+            raise Rejected(
+                f"that describes {self.source.jobs:,.0f} jobs, and up to {JOBS_MAX:,} can be"
+                " played; describe a part of it, or fewer days"
+            )
         if self.placements:
             return self
         most = busy_most(self.traffic())
@@ -124,11 +133,25 @@ def answers_to(
     processes: int = 1,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> list[Answered]:
-    """Play it with each of so many seeds, in so many processes; ``on_progress`` counts jobs."""
+    """Play it with each of so many seeds, in so many processes; ``on_progress`` counts jobs.
+
+    Raises:
+        Unavailable: One of the processes was killed.
+    """
     if processes == 1 or seeds == 1:
         return [answer_to(question, each, on_progress=on_progress) for each in range(seeds)]
-    with ProcessPoolExecutor(min(processes, seeds)) as pool:
-        return list(pool.map(partial(answer_to, question), range(seeds)))
+    try:
+        with ProcessPoolExecutor(min(processes, seeds), initializer=_end_on_interrupt) as pool:
+            return list(pool.map(partial(answer_to, question), range(seeds)))
+    except BrokenProcessPool as error:
+        raise Unavailable(
+            "a process of the planner was killed, perhaps for want of memory; use fewer --processes"
+        ) from error
+
+
+def _end_on_interrupt() -> None:
+    """End at once on Ctrl-C, which the terminal sends to all: what to say the first one says."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,43 +17,47 @@ JOBS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Where the answer changes: at *factor* times the traffic, another placement is better."""
+    """Where the answer changes: at *factor* times the traffic, another placement is better.
+
+    Without ``to``, up to that it stays. ``factor`` is 1 where that cannot be told.
+    """
 
     factor: float
-    jobs_a_day: float
-    to: Placement
+    to: Placement | None = None
 
 
-def turn(question: Question) -> Turn | None:
-    """Find the least traffic, up to 64 times as much, for which the answer is another one.
+def turn(question: Question, chosen: Placement) -> Turn:
+    """Find the least traffic, up to 64 times as much, for which not *chosen* is the answer.
 
     The sizes of pools stay: more traffic than they can take breaks the promise, and the
     answer changes to what keeps it.
     """
 
-    def answer(factor: float) -> tuple[Placement, float]:
-        some = denser(islice(question.traffic(), JOBS_MAX), factor)
-        played = play(some, question.placements, question.given)
-        found = best(rows(played, question.placements, question.where, question.prices))
-        return found.placement, played.jobs / max(played.span, 1.0) * 86_400
+    def answer(factor: float) -> Placement:
+        some = [*islice(question.traffic(), JOBS_MAX)]
+        lasts = question.lasts
+        if lasts is not None:
+            ends = lasts[1] if len(some) < JOBS_MAX else some[-1].at
+            lasts = lasts[0] / factor, ends / factor
+        played = play(denser(some, factor), question.placements, question.given, lasts=lasts)
+        return best(rows(played, question.placements, question.where, question.prices)).placement
 
-    chosen, _ = answer(1.0)
+    if answer(1.0) != chosen:
+        # The beginning of a long traffic is not like the rest of it.
+        return Turn(factor=1.0)
     low, high = 1.0, 2.0
-    while True:
-        found, jobs_a_day = answer(high)
-        if found != chosen:
-            break
+    while (found := answer(high)) == chosen:
+        if high >= FACTOR_MAX:
+            return Turn(factor=high)
         low, high = high, 2 * high
-        if high > FACTOR_MAX:
-            return None
     for _ in range(STEPS):
         middle = (low * high) ** 0.5
-        at_middle, jobs_at_middle = answer(middle)
+        at_middle = answer(middle)
         if at_middle == chosen:
             low = middle
         else:
-            high, found, jobs_a_day = middle, at_middle, jobs_at_middle
-    return Turn(factor=high, jobs_a_day=jobs_a_day, to=found)
+            high, found = middle, at_middle
+    return Turn(factor=high, to=found)
 
 
 def denser(traffic: Iterable[Arrival], factor: float) -> Iterator[Arrival]:
