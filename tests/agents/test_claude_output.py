@@ -142,11 +142,11 @@ def test_the_exit_code_makes_no_success() -> None:
 
 
 def test_the_end_of_a_program_that_said_no_result_names_its_last_words() -> None:
-    _, report = read(b"error: unknown option '--nope'\n", exit_code=1)
+    _, report = read(b"error: out of memory\n", exit_code=1)
 
     assert report.problem is not None
     assert report.problem.kind is ProblemKind.BROKEN
-    assert "unknown option '--nope'" in report.problem.reason
+    assert "error: out of memory" in report.problem.reason
     assert "exit status 1" in report.problem.reason
 
 
@@ -223,6 +223,21 @@ def test_what_ends_a_conversation_is_what_stands_in_it(kind: str, *, ends: bool)
 
     assert problem.ends_conversation is ends
     assert not (ends and (problem.is_retryable or problem.is_given_back))
+
+
+def test_an_option_that_is_not_known_before_the_beginning_is_not_tried_again() -> None:
+    words = b"error: unknown option '--system-prompt-snapshot'\n"
+    _, report = read(words, exit_code=1)
+    _, later = read(lines(INIT) + words, exit_code=1)
+
+    assert report.problem is not None
+    assert later.problem is not None
+    assert report.problem.kind is ProblemKind.VERSION
+    assert not report.problem.is_retryable
+    assert "--system-prompt-snapshot" in report.problem.reason
+    assert "install the newest version" in report.problem.reason.partition("Next: ")[2]
+    # What the agent's own work printed says nothing of its version.
+    assert later.problem.kind is ProblemKind.BROKEN
 
 
 def test_what_the_agent_itself_says_of_money_is_no_problem_of_an_account() -> None:

@@ -45,12 +45,36 @@ def program(folder: Path, script: str) -> str:
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "opencode", "gemini", "aider"])
 async def test_an_agent_is_asked_for_its_version(passable: Path, agent: str) -> None:
-    command = program(passable, 'echo a warning; echo "$1 of agent 1.22.333"')
+    command = program(passable, 'echo a warning; echo "$1 of agent 9.22.333"')
 
     found = only(await findings(agent=agent, command=[command]), "version")
 
     assert found.level is Level.OK
-    assert found.what == f"project a: agent {command}, version --version of agent 1.22.333"
+    assert found.what == f"project a: agent {command}, version --version of agent 9.22.333"
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [
+        ("2.1.197", Level.FAIL),
+        ("2.1.329", Level.FAIL),
+        ("1.99.999", Level.FAIL),
+        ("2.1.330", Level.OK),
+        ("2.2.0", Level.OK),
+        ("10.0.0", Level.OK),
+    ],
+)
+async def test_a_claude_code_older_than_was_tried_fails_with_what_installs_a_newer_one(
+    passable: Path, version: str, level: Level
+) -> None:
+    command = program(passable, f'echo "{version} (Claude Code)"')
+
+    found = only(await findings(agent="claude", command=[command]), "version")
+
+    assert found.level is level
+    if level is Level.FAIL:
+        assert "is older than 2.1.330, the oldest that was tried" in found.what
+        assert "npm install -g @anthropic-ai/claude-code@latest" in found.fix
 
 
 async def test_a_program_of_ones_own_is_not_run(passable: Path) -> None:
@@ -95,14 +119,14 @@ async def test_the_version_is_asked_without_key_and_network(
 ) -> None:
     monkeypatch.setenv("MODEL_KEY", KEY)
     command = program(
-        passable, 'echo "1.2.3: $(env | grep -c KEY) keys, $(grep -c : /proc/net/dev) networks"'
+        passable, 'echo "9.2.3: $(env | grep -c KEY) keys, $(grep -c : /proc/net/dev) networks"'
     )
 
     found = await findings(
         "bubblewrap", shown=passable, agent="claude", command=[command], key="env:MODEL_KEY"
     )
 
-    assert only(found, "version").what.endswith("1.2.3: 0 keys, 1 networks")
+    assert only(found, "version").what.endswith("9.2.3: 0 keys, 1 networks")
 
 
 @pytest.mark.needs("bwrap")

@@ -1,6 +1,6 @@
 """Claude Code: its command line, its environment, and where it keeps a conversation.
 
-Its command line and switches were tried with version 2.1.330. Nothing that the repository
+Its command line and switches were tried with ``VERSION_MIN``. Nothing that the repository
 says of settings, hooks or servers is read: CLAUDE.md is handed over as text instead.
 """
 
@@ -11,6 +11,9 @@ from hotdesk.agents.claude_transcript import SESSION_ID, holds, read_transcript,
 from hotdesk.agents.dialect import AgentSettings, Invocation, Turn
 from hotdesk.agents.output import printable
 
+VERSION_MIN = (2, 1, 330)
+"""The oldest that was tried. 2.1.197 does not know ``--system-prompt-snapshot``."""
+INSTALL = "npm install -g @anthropic-ai/claude-code@latest"
 TRANSCRIPTS = "projects"
 """The folder of ``CLAUDE_CONFIG_DIR`` with the conversations; what else is in it is not kept."""
 # execve(2): one argument has at most 128 KiB on Linux.

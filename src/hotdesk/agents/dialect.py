@@ -93,6 +93,7 @@ class ProblemKind(StrEnum):
     BUDGET = "budget"  # It used up its budget.
     PROMPT = "prompt"  # What it was asked is too long for the model.
     INVALID = "invalid"  # The API takes no request that holds what the conversation does.
+    VERSION = "version"  # It does not know an option that it is given: too old, most often.
     BROKEN = "broken"  # It ended without a word on how, or with an error of its own.
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hotdesk.agents.dialect import Problem, Report, Said, Sign, Used
 from hotdesk.agents.output import LINE_BYTES_MAX, Lines, label, printable
-from hotdesk.agents.trouble import broken
+from hotdesk.agents.trouble import broken, ended_at_once
 
 TEXT_CHARACTERS_MAX = 20_000
 """The longest answer; a mail is no place for more."""
@@ -61,9 +61,8 @@ class StreamReader:
             problem = None
         elif problem is None and not self._is_done:
             last = "; ".join(self._last_words) or "nothing more was said"
-            problem = broken(
-                f"{self._name} ended without a result (exit status {exit_code}): {last}"
-            )
+            what = f"{self._name} ended without a result (exit status {exit_code}): {last}"
+            problem = broken(what) if self._session_id else ended_at_once(what, last)
         is_answer = problem is None and self._is_done
         return Report(
             text=printable(self._answer[:TEXT_CHARACTERS_MAX]).strip() if is_answer else "",

@@ -28,6 +28,11 @@ _NO_KEY = re.compile(
     r"|missing environment variable|must (?:specify|be set).{0,80}api.?key|not logged in"
 )
 _REFUSED = re.compile(r"content.(?:policy|filter)|\bsafety\b|refused to")
+# Before it has begun: as commander, yargs, clap and argparse say it.
+_OPTION = re.compile(
+    r"\b(?:unknown (?:option|arguments?)|unexpected argument|unrecognized arguments?)\b",
+    re.IGNORECASE,
+)
 _NETWORK = re.compile(
     r"stream|connect|reconnect|timed? ?out|high demand|overloaded|unavailable|api error|network"
 )
@@ -129,6 +134,14 @@ def broken(what: str) -> Problem:
     """An end that says nothing about the work."""
     step = "an operator finds more in the job's log and in hotdesk doctor"
     return problem(ProblemKind.BROKEN, what, step)
+
+
+def ended_at_once(what: str, words: str) -> Problem:
+    """An end before anything was begun; *words* are its last."""
+    if _OPTION.search(words):
+        step = "install the newest version of the agent, and look again with hotdesk doctor"
+        return problem(ProblemKind.VERSION, what, f"{OF_OPERATOR} {step}")
+    return broken(what)
 
 
 def problem(kind: ProblemKind, what: str, step: str) -> Problem:

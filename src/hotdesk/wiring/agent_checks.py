@@ -10,11 +10,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import anyio
 
+from hotdesk.agents import claude
 from hotdesk.agents.dialect import Dialect
 from hotdesk.agents.known import KNOWN
 from hotdesk.agents.output import label, printable
@@ -38,6 +40,8 @@ LOOK = f'command -v -- "$1" >&2 || exit {NOT_FOUND}; if [ "$2" ]; then exec "$@"
 
 BELIEVING = frozenset({"aider", "gemini", "opencode"})
 """Agents that can be led by files of the repository: see their modules."""
+LEAST = {"claude": (claude.VERSION_MIN, claude.INSTALL)}
+"""The oldest version that an agent was tried with, and what installs a newer one."""
 WITHOUT_TURNS = frozenset({"aider", "codex"})
 WITHOUT_BUDGET = frozenset({"aider", "codex", "gemini", "opencode"})
 
@@ -46,7 +50,7 @@ _FETCHES = re.compile(
     r"(?<![\w./-])(?:(?:npm|pnpm|yarn|bun|pip3?|poetry|bundle|composer) (?:ci|i|install)|uv sync"
     r"|go mod download|cargo fetch|git clone|curl|wget)(?![\w-])(?!.* --offline\b)"
 )
-_VERSION = re.compile(r"\b\d+\.\d+\.\d+")
+_VERSION = re.compile(r"\b(\d{1,9})\.(\d{1,9})\.(\d{1,9})", re.ASCII)
 _KEY_NAME = re.compile(r"_(?:KEY|TOKEN)$")
 
 
@@ -97,10 +101,10 @@ async def _program(
         )
     if dialect is None:
         return ok(f"project {name}: agent {program}")
-    return _of_version(f"project {name}: agent {program}", end)
+    return _of_version(f"project {name}: agent {program}", end, dialect)
 
 
-def _of_version(what: str, end: ProgramEnd | None) -> Finding:
+def _of_version(what: str, end: ProgramEnd | None, dialect: Dialect) -> Finding:
     step = "run it with --version as another user; what it needs must be seen by agents, too"
     if end is None:
         return fail(f"{what} says no version within {VERSION_SECONDS_MAX} s", step)
@@ -108,8 +112,17 @@ def _of_version(what: str, end: ProgramEnd | None) -> Finding:
     if end.exit_code != 0:
         said = label(lines[-1]) if lines else "it does not say why"
         return fail(f"{what} does not start (exit status {end.exit_code}): {said}", step)
-    version = next((label(line) for line in reversed(lines) if _VERSION.search(line)), "")
-    return ok(f"{what}, version {version or 'unknown'}")
+    found = ((label(line), _VERSION.search(line)) for line in reversed(lines))
+    version, numbers = next(filter(itemgetter(1), found), ("unknown", None))
+    least, install = LEAST.get(dialect.name, ((), ""))
+    if numbers is not None and tuple(map(int, numbers.groups())) < least:
+        oldest = ".".join(map(str, least))
+        return fail(
+            f"{what}, version {version}, is older than {oldest}, the oldest that was tried; it may "
+            "not know an option that it is given, and then every job fails",
+            f"install a newer one: {install}",
+        )
+    return ok(f"{what}, version {version}")
 
 
 async def _look(
