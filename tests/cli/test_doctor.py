@@ -82,6 +82,42 @@ def test_what_a_project_lacks_fails_with_the_way_to_mend_it(run: Run, here: Path
 
 
 @pytest.mark.parametrize(
+    ("repo", "problem"),
+    [
+        ("https://127.0.0.1:1/a.git", "env:AMELIA_TOKEN: there is no secret"),
+        ("none.git", "is only for a repository at https://"),
+    ],
+)
+def test_a_token_that_is_missing_or_misplaced_fails_and_the_other_checks_go_on(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, repo: str, problem: str
+) -> None:
+    if repo == "none.git":
+        monkeypatch.setenv("AMELIA_TOKEN", "hunter2")
+    first = PROJECT.replace("none.git", repo) + "token = 'env:AMELIA_TOKEN'\n"
+    (here / "hotdesk.toml").write_text(first + PROJECT.replace("amelia", "bertha"))
+
+    ran = run("doctor", "--json")
+
+    failed = by_level(ran, "FAIL")
+    assert (ran.code, ran.err) == (1, "")
+    assert f"projects.amelia.token: {problem}" in failed
+    assert "project amelia: there is no program none" in failed
+    assert "project bertha: repository not reachable" in failed
+    assert "hunter2" not in ran.out
+
+
+def test_a_missing_token_keeps_it_from_starting_and_is_said_once(run: Run, here: Path) -> None:
+    https = PROJECT.replace("none.git", "https://127.0.0.1:1/a.git")
+    (here / "hotdesk.toml").write_text(f"{https}token = 'env:AMELIA_TOKEN'\n")
+
+    ran = run("up")
+
+    assert ran.code == 2
+    assert ran.err.startswith("error: projects.amelia.token: env:AMELIA_TOKEN: there is no secret")
+    assert ran.err.count("there is no secret") == 1
+
+
+@pytest.mark.parametrize(
     ("settings", "what"),
     [
         (MAIL, "mail.key: has fewer than 16 bytes"),

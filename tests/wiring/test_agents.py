@@ -36,7 +36,7 @@ def project(**settings: object) -> Config:
     ],
 )
 def test_a_path_becomes_absolute_and_an_address_stays(here: Path, repo: str, url: str) -> None:
-    origin = origin_of(project(repo=repo).projects["a"])
+    origin = origin_of("a", project(repo=repo).projects["a"])
 
     assert origin.url == url.format(here=here)
     assert origin.authorization == ""
@@ -45,7 +45,9 @@ def test_a_path_becomes_absolute_and_an_address_stays(here: Path, repo: str, url
 def test_a_token_travels_beside_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "hunter2/@")
 
-    origin = origin_of(project(repo="https://example.org/a", token="env:TOKEN").projects["a"])
+    config = project(repo="https://example.org/a", token="env:TOKEN")
+
+    origin = origin_of("a", config.projects["a"])
 
     assert origin.url == "https://example.org/a"
     assert origin.authorization.startswith("Authorization: Basic ")
@@ -56,8 +58,8 @@ def test_a_token_travels_beside_the_address(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, repo: str) -> None:
     monkeypatch.setenv("TOKEN", "hunter2")
 
-    with pytest.raises(ConfigError, match="only for a repository at https") as caught:
-        origin_of(project(repo=repo, token="env:TOKEN").projects["a"])
+    with pytest.raises(ConfigError, match=r"projects\.a\.token: is only for a repo") as caught:
+        origin_of("a", project(repo=repo, token="env:TOKEN").projects["a"])
 
     assert "hunter2" not in str(caught.value)
 

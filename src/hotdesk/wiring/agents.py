@@ -125,20 +125,26 @@ def workspaces_of(config: Config, archive: Archive | None = None) -> Workspaces:
     Raises:
         ConfigError: The token of a repository is not there.
     """
-    environment = {name: variables()[name] for name in GIT_VARIABLES if name in variables()}
     return Workspaces(
         root=config.data_dir.absolute() / "workspaces",
         repositories={
-            name: Repository(origin=origin_of(project), base=project.base)
+            name: Repository(origin=origin_of(name, project), base=project.base)
             for name, project in config.projects.items()
         },
-        git=Git(environment=environment),
+        git=git_here(),
         archive=archive,
     )
 
 
-def origin_of(project: ProjectConfig) -> Origin:
-    """The repository of a project, with its token if it has one.
+def git_here() -> Git:
+    """The git of this machine, which reaches origins as everything else here does."""
+    return Git(
+        environment={each: variables()[each] for each in GIT_VARIABLES if each in variables()}
+    )
+
+
+def origin_of(name: str, project: ProjectConfig) -> Origin:
+    """The repository of the project *name*, with its token if it has one.
 
     Raises:
         ConfigError: The token is not there, or has no place in this address.
@@ -147,11 +153,14 @@ def origin_of(project: ProjectConfig) -> Origin:
     url = str(Path(project.repo).expanduser().absolute()) if is_path else project.repo
     if project.token is None:
         return Origin.parse(url)
-    parts = urlsplit(url)
+    key, parts = f"projects.{name}.token", urlsplit(url)
     if parts.scheme != "https":
-        raise ConfigError("token", "is only for a repository at https://", "leave it out")
+        raise ConfigError(key, "is only for a repository at https://", "leave it out")
     user, _, host = parts.netloc.rpartition("@")
-    secret = quote(project.token.read(), safe="")
+    try:
+        secret = quote(project.token.read(), safe="")
+    except ConfigError as error:
+        raise ConfigError(key, f"{error.key}: {error.problem}", error.hint) from None
     return Origin.parse(parts._replace(netloc=f"{user or TOKEN_USER}:{secret}@{host}").geturl())
 
 

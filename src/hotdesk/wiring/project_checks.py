@@ -20,7 +20,7 @@ from hotdesk.runners.agent import AgentWalls
 from hotdesk.runners.images import Images, NotShown, Shown
 from hotdesk.runners.interpreter import interpreter
 from hotdesk.wiring.agent_checks import agent_checks
-from hotdesk.wiring.agents import confinement_of, hidden_files, origin_of, workspaces_of
+from hotdesk.wiring.agents import confinement_of, git_here, hidden_files, origin_of
 from hotdesk.wiring.finding import Check, Finding, fail, ok, warn
 from hotdesk.wiring.lock import holder_of
 from hotdesk.wiring.mail import relay_of
@@ -39,7 +39,7 @@ TRIAL = Claim(desk=Desk("hotdesk", "doctor"), generation=1, worker_id="doctor")
 
 def project_checks(config: Config) -> Iterator[Check]:
     """The checks of what the configured projects need."""
-    git = workspaces_of(config).git
+    git = git_here()
     yield partial(_git, git)
     yield partial(_confinement, config)
     if config.projects:
@@ -98,7 +98,7 @@ async def _pictures(config: Config) -> Finding:
 
 
 async def _repository(git: Git, name: str, project: ProjectConfig) -> Finding:
-    origin = origin_of(project)
+    origin = origin_of(name, project)
     try:
         await git.run(
             *("ls-remote", "--quiet", "origin", "HEAD"),
