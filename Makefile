@@ -18,7 +18,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fix simulate mutants model chaos fuzz bench docs setup emulators pins clean \
+.PHONY: help demo test check fix simulate mutants model chaos fuzz bench docs setup emulators pins clean screenshots \
 	style types test-packages test-agents
 
 help: ## list the targets
@@ -69,6 +69,10 @@ fuzz: $(READY) ## look for inputs that break a promise: TIME=60s for each target
 
 bench: $(READY) ## run the benchmarks beside their peers
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(READY) ## make docs/pictures/dashboard anew, from a real run in a real browser
+	@tools/system-packages git:git chromium:chromium fonts-inter fonts-jetbrains-mono -- bubblewrap:bwrap
+	@$(BIN)/python -m tests.browser.pictures
 
 docs: $(READY) ## check that the links of README and docs lead somewhere
 	@$(BIN)/python tools/links.py $(wildcard *.md) docs
