@@ -46,7 +46,7 @@ class Case:
     def of(cls, seed: int, jobs: int) -> "Case":
         """Draw one in which *jobs* arrive."""
         lots = random.Random(seed)
-        work, most = lots.uniform(20, 400), lots.randint(2, 8)
+        work, most = lots.uniform(20, 200), lots.randint(2, 8)
         gap = work / most / lots.uniform(0.3, 0.95)
         return cls(
             trace=tuple(
