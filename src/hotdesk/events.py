@@ -254,11 +254,16 @@ class MailDropped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRefused(Event):
-    """A mail was not taken. ``reason`` is what its sender was told."""
+    """A mail was not taken. ``reason`` is what its sender was told.
+
+    ``sender`` is the address that was judged: that of the From field, once it was read, before
+    that the envelope's. ``envelope`` is the latter, where the two differ.
+    """
 
     sender: str
     recipient: str
     reason: str
+    envelope: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,10 @@ def test_nothing_of_a_kind_is_said_so_and_a_wrong_kind_is_a_mistake(
             MailHeld(sender="s@example.org", recipient="amelia/scott", reason="a guest"),
             "from s@example.org to amelia/scott: a guest",
         ),
+        (
+            MailRefused(sender="m@evil.example", recipient="a/b", reason="no", envelope="s@x.org"),
+            "from m@evil.example (by its envelope s@x.org) to a/b: no",
+        ),
         (MailApproved(sender="s@example.org", by="anna@here"), "from s@example.org, by anna@here"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

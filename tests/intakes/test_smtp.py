@@ -210,18 +210,24 @@ async def test_a_sender_that_is_not_allowed_is_refused_at_the_recipient(
             "sender": "eve@evil.example",
             "recipient": SCOTT,
             "reason": "this sender may not write here; ask the owner of the project to allow it",
+            "envelope": "",
         }
     ]
 
 
+# Scott may write to one of the two, Mallory to none.
+@pytest.mark.parametrize("judged", ["scott@example.org", "mallory@evil.example"])
 async def test_a_from_field_that_is_not_allowed_refuses_the_whole_mail(
-    post: Post, listen: Listen
+    post: Post, listen: Listen, judged: str
 ) -> None:
-    raw = a_mail(From="scott@example.org")
+    raw = a_mail(From=judged)
     async with listen() as port:
         code, text = await deliver(port, raw, SCOTT, TIM, sender="anna@example.org")
 
     assert (code, text[:5]) == (550, b"5.7.1")
+    # Who reads the audit must not take it for a mail of Anna's.
+    noted = [(each["sender"], each["envelope"]) for each in await post.events("MailRefused")]
+    assert noted == [(judged, "anna@example.org")] * 2
     assert await post.client.jobs() == []
     assert post.stored() == {}
 

@@ -56,6 +56,8 @@ def _step_ended(details: Details) -> str:
 
 def _mail(details: Details) -> str:
     said = f"from {details.get('sender')}"
+    if envelope := details.get("envelope"):
+        said += f" (by its envelope {envelope})"
     if recipient := details.get("recipient"):
         said += f" to {recipient}"
     if by := details.get("by"):

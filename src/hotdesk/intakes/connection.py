@@ -156,8 +156,8 @@ class Connection(SMTP):
         self._refusals += 1
         if self._refusals <= REFUSALS_NOTED_MAX:
             assert self.envelope is not None
-            sender = return_path_of(self.envelope)
-            await mailroom.note_refusal(refusal, sender=sender, recipient=recipient)
+            path = return_path_of(self.envelope)
+            await mailroom.note_refusal(refusal, return_path=path, recipient=recipient)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._connections.leave(self)

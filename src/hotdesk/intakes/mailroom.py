@@ -134,7 +134,7 @@ class Mailroom:
             return await self._ignore(letter, recipients)
         # Strangers cost no look-up in DNS.
         if not any(self._role(letter, recipient) for recipient in recipients):
-            raise stranger()
+            raise stranger().about(letter.sender.address)
         proof = await prove(letter.sender, raw, peer, self._clock.now())
         return await self.take_letter(letter, raw, recipients, proof=proof, is_whole=is_whole)
 
@@ -165,9 +165,17 @@ class Mailroom:
             await self._keep(raw, letter, proof, taken)
         return [request.refusal for request in requests]
 
-    async def note_refusal(self, refusal: MailRejected, *, sender: str, recipient: str) -> None:
+    async def note_refusal(
+        self, refusal: MailRejected, *, return_path: str, recipient: str
+    ) -> None:
         """Record that a mail was refused; without a store the refusal stands all the same."""
-        event = MailRefused(sender=sender, recipient=recipient, reason=refusal.reason)
+        sender = refusal.sender or return_path
+        event = MailRefused(
+            sender=sender,
+            recipient=recipient,
+            reason=refusal.reason,
+            envelope="" if return_path.lower() == sender.lower() else return_path,
+        )
         await self._note([event])
 
     async def _note(self, events: Sequence[Event]) -> None:
@@ -195,7 +203,7 @@ class Mailroom:
             recipient=recipient,
             job_id=_job_id(letter, recipient, proof, is_doubted=decision.is_doubted),
             decision=decision,
-            refusal=refusal,
+            refusal=refusal and refusal.about(letter.sender.address),
         )
 
     async def _unknown(self, requests: Sequence["_Request"]) -> "dict[str, _Request]":
@@ -222,7 +230,7 @@ class Mailroom:
         for limit in limits.for_mail(project, letter.sender.address, is_doubted=is_doubted):
             counted = await self._backend.counted(limit.name, since=now - limit.span)
             if refusal := limit.refusal(counted, adding):
-                return refusal
+                return refusal.about(letter.sender.address)
         return None
 
     async def _keep(
@@ -245,7 +253,7 @@ class Mailroom:
                 kept.is_needed = kept.is_needed or error.committed is not False
                 raise
             except Rejected as error:
-                raise MailRejected(str(error)) from error
+                raise MailRejected(str(error)).about(letter.sender.address) from error
         # From here on the mail is taken; what is missing below makes it no less so.
         await self._note([_event(job, decision, proof) for job, decision in jobs])
         if told := [job for job, decision in jobs if decision.may_be_told]:

@@ -161,6 +161,8 @@ class SesIntake:
             letter = await _letter(raw, envelope)
             _check(envelope)
         except MailRejected as refusal:
+            if letter is not None:
+                refusal.about(letter.sender.address)
             refused = dict.fromkeys(envelope.recipients or ("",), refusal)
             told = None if letter is not None else await _letter_of_head(raw, envelope)
             return await self._refuse(arrival.key, mailroom, envelope, refused, told)
@@ -229,7 +231,9 @@ class SesIntake:
         if await self._bucket.size(mark) is not None:
             return Reception(refused=len(refused), reason=reason)
         for address, refusal in list(refused.items())[:REFUSALS_NOTED_MAX]:
-            await mailroom.note_refusal(refusal, sender=envelope.return_path, recipient=address)
+            await mailroom.note_refusal(
+                refusal, return_path=envelope.return_path, recipient=address
+            )
         is_told = False
         if letter is not None and _may_be_told(letter, envelope):
             is_told = await self._tell(key, letter, envelope.return_path, reasons)

@@ -4,6 +4,8 @@ The reason is read by the person who wrote the mail, as part of a bounce: it say
 to do next and never repeats what the mail contained.
 """
 
+from typing import Self
+
 from hotdesk.errors import Rejected
 
 REASON_LENGTH_MAX = 400  # A reply line is at most 512 octets (RFC 5321, 4.5.3.1.5).
@@ -13,7 +15,8 @@ class MailRejected(Rejected):
     """This mail, or this recipient, is refused for good.
 
     ``code`` is the SMTP reply code (5xx) and ``status`` the enhanced status code of
-    RFC 3463 that belongs to it.
+    RFC 3463 that belongs to it. ``sender`` is the address in From that it is about, and stays
+    empty where that was not read.
     """
 
     def __init__(self, reason: str, *, code: int = 554, status: str = "5.6.0") -> None:
@@ -21,6 +24,12 @@ class MailRejected(Rejected):
         self.reason = reason
         self.code = code
         self.status = status
+        self.sender = ""
+
+    def about(self, sender: str) -> Self:
+        """Note whom it is about; return itself."""
+        self.sender = sender
+        return self
 
     @property
     def reply(self) -> str:
