@@ -179,6 +179,21 @@ def test_nothing_is_decided_if_one_of_the_names_is_wrong(run: Run, hold: Hold, v
     assert waiting(run) == ["a"]
 
 
+@pytest.mark.parametrize("command", ["show", "interrupt"])
+def test_a_job_that_waits_is_told_with_what_lets_it_run(run: Run, hold: Hold, command: str) -> None:
+    hold(a_mail("a"))
+    options = ["-m", "in blue"] if command == "interrupt" else []
+
+    waits = run("job", command, "a", *options)
+    unknown = run("job", command, "b", *options)
+
+    assert waits.code == 4
+    assert "job a waits for approval" in waits.err
+    assert "hotdesk thread held" in waits.err
+    assert "hotdesk thread approve a" in waits.err
+    assert (unknown.code, unknown.err) == (3, "error: no job 'b'\n")
+
+
 def test_what_was_approved_already_cannot_be_dropped(run: Run, hold: Hold) -> None:
     hold(a_mail("a"))
     run("thread", "approve", "a", "--yes")
@@ -189,7 +204,7 @@ def test_what_was_approved_already_cannot_be_dropped(run: Run, hold: Hold) -> No
 
 
 @pytest.mark.needs("script")
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130)])
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
 def test_a_person_answers_the_question(run: Run, hold: Hold, answer: str, code: int) -> None:
     hold(a_mail("a"))
     command = f"{sys.executable} -m hotdesk thread approve a"
@@ -203,4 +218,5 @@ def test_a_person_answers_the_question(run: Run, hold: Hold, answer: str, code: 
     )
 
     assert ran.returncode == code
+    assert ("error: nothing was done" in ran.stdout) is bool(code)
     assert waiting(run) == (["a"] if code else [])

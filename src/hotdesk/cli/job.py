@@ -1,5 +1,7 @@
 """``hotdesk job``: look at jobs, follow one, and cancel, retry or interrupt it."""
 
+from contextlib import suppress
+
 import click
 
 from hotdesk.cli.ending import EXIT_CODES, follow
@@ -16,6 +18,7 @@ from hotdesk.cli.records import (
 )
 from hotdesk.cli.send import sent_json
 from hotdesk.desks import Job, JobState, Origin
+from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.events import StoredEvent
 
 LIST_MAX = 10_000
@@ -56,7 +59,7 @@ def show(invocation: Invocation, *, job_id: str) -> None:
     """Show one job with its history."""
 
     async def work(connected: Connected) -> tuple[Job, list[StoredEvent]]:
-        found = await connected.client.job(job_id)
+        found = await _job(connected, job_id)
         history: list[StoredEvent] = []
         cursor = ""
         # An agent may have thousands, and what it cost stands at the end.
@@ -69,6 +72,20 @@ def show(invocation: Invocation, *, job_id: str) -> None:
     told = [event_line(event) for event in history if says_something(event)]
     lines = [*job_facts(found, history), "history:", *told]
     invocation.output.result(job_json(found, history), "\n".join(lines))
+
+
+async def _job(connected: Connected, job_id: str) -> Job:
+    """The job of that id; a mail that waits has the id of the job that it may become."""
+    try:
+        return await connected.client.job(job_id)
+    except NotFound:
+        with suppress(NotFound):
+            await connected.client.held_job(job_id)
+            raise NotAllowed(
+                f"job {job_id} waits for approval; see it with: hotdesk thread held; let it run "
+                f"with: hotdesk thread approve {job_id}"
+            ) from None
+        raise
 
 
 @job.command()
@@ -168,7 +185,7 @@ def interrupt(invocation: Invocation, *, job_id: str, message: str) -> None:
     """
 
     async def work(connected: Connected) -> tuple[Job, int]:
-        former = await connected.client.job(job_id)
+        former = await _job(connected, job_id)
         new = await connected.client.submit(
             former.desk,
             message,

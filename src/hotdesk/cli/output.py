@@ -13,7 +13,7 @@ from rich.text import Text
 
 from hotdesk.cli import terminal
 from hotdesk.desks import Json
-from hotdesk.errors import Rejected
+from hotdesk.errors import HotdeskError, Rejected
 
 T = TypeVar("T")
 
@@ -37,6 +37,10 @@ STYLES = {
     "warn": "yellow",
 }
 """The colours of states; the word stands there as well."""
+
+
+class Declined(HotdeskError):
+    """A person was asked whether to do it, and said no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +117,15 @@ class Output:
 
         Raises:
             Rejected: Nobody is there to answer.
-            click.Abort: The answer is no.
+            Declined: The answer is no.
+            click.Abort: Ctrl-C was the answer.
         """
         if self.says_yes:
             return
         if not sys.stdin.isatty():
             raise Rejected(f"{question} Nobody is there to answer; repeat it with --yes")
-        click.confirm(terminal.line(question), err=True, abort=True)
+        if not click.confirm(terminal.line(question), err=True):
+            raise Declined("nothing was done; to have it done, repeat it and answer y")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
