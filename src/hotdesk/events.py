@@ -209,12 +209,16 @@ class AgentEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepEnded(Event):
-    """A command after the agent is over. ``number`` is its place in ``after`` or ``publish``."""
+    """A command after the agent is over. ``number`` is its place in ``after`` or ``publish``.
+
+    ``command`` is its text in one line, cut and without secrets.
+    """
 
     step: str
     number: int
     exit_code: int
     seconds: float
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

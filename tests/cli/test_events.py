@@ -120,8 +120,8 @@ def test_nothing_of_a_kind_is_said_so_and_a_wrong_kind_is_a_mistake(
             "aider: limit, 1 turn, 0 tokens in, 0 out",
         ),
         (
-            StepEnded(step="npm ci", number=1, exit_code=0, seconds=12.34),
-            "npm ci: exit code 0 after 12.3s",
+            StepEnded(step="after", number=1, exit_code=0, seconds=12.34, command="npm ci"),
+            "after: npm ci: exit code 0 after 12.3s",
         ),
         (
             MailTaken(sender="s@example.org", recipient="amelia/scott", proof="dkim", role="user"),

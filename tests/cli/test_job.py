@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from hotdesk import Context, Job, Result
 from tests.cli.conftest import Run, Serve
 
 Send = Callable[..., str]
@@ -53,6 +54,18 @@ def test_a_job_is_shown_with_its_history(run: Run, send: Send, serve: Serve) -> 
     assert "JobSubmitted" in shown.out
     assert "JobEnded state=succeeded" in shown.out
     assert (record["state"], record["text"], record["worker"]) == ("succeeded", "done: one", "w1")
+
+
+def test_what_a_job_cost_is_told_to_the_millionth_of_a_dollar(
+    run: Run, send: Send, serve: Serve
+) -> None:
+    async def work(_job: Job, _context: Context) -> Result:
+        return Result(text="done", cost_usd=0.0008 + 0.0008 + 0.0008)
+
+    send("one", "--id", "j1")
+    serve(work)
+
+    assert '"cost_usd": 0.0024,' in run("job", "list", "--json").out
 
 
 def test_the_log_of_a_job_is_printed_as_it_was_written(run: Run, send: Send, serve: Serve) -> None:

@@ -43,7 +43,7 @@ def test_a_busy_worker_is_shown_with_its_job(start: Start, run: Run) -> None:
     listed = run("worker", "list", "--json").record
 
     assert "1 (1 busy)" in status
-    assert "2 pending, 1 running" in status
+    assert "1 queued, 1 running" in status
     assert "behind job j1" in status
     assert (record["ended_in_hour"], record["failed_in_day"], record["is_counted"]) == (0, 0, True)
     assert 0 <= record["wait_p50_seconds"] <= record["wait_p95_seconds"]

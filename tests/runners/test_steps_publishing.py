@@ -115,6 +115,8 @@ async def test_what_cannot_be_published_says_why_without_the_secret_and_may_be_t
     assert caught.value.reason.endswith("test ***; exit 4 failed (exit status 4):\nno ***")
     assert "]\nnever" not in await site.attempt.log()
     assert not site.place.exists()
+    (ended,) = [e for e in await site.attempt.backend.events() if e.kind == "StepEnded"]
+    assert ended.details["command"] == 'printf "\\033[1mno $TOKEN\\n"; test ***; exit 4'
 
 
 async def test_a_secret_that_is_cut_at_the_beginning_of_the_tail_is_not_in_the_reason(

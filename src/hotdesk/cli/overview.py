@@ -48,7 +48,7 @@ def facts(overview: Overview, backend: str) -> Mapping[str, str]:
     return {
         "backend": backend,
         "workers": f"{len(states)} ({by_state})" if states else "none; start: hotdesk up",
-        "jobs": f"{bounded(overview.pending)} pending, {counts.running} running",
+        "jobs": f"{bounded(counts.queued)} queued, {counts.running} running",
         "desks": f"{bounded(overview.desks_waiting)} waiting{longest}",
         "last hour": f"{hour.outcomes():,} jobs ended{behind}",
         "wait": f"half within {_wait(median)}, 95 % within {_wait(most)}"

@@ -51,7 +51,8 @@ def _tool_used(details: Details) -> str:
 def _step_ended(details: Details) -> str:
     seconds = details.get("seconds")
     took = f" after {seconds:.1f}s" if isinstance(seconds, int | float) else ""
-    return f"{details.get('step')}: exit code {details.get('exit_code')}{took}"
+    command = f": {details['command']}" if details.get("command") else ""
+    return f"{details.get('step')}{command}: exit code {details.get('exit_code')}{took}"
 
 
 def _mail(details: Details) -> str:

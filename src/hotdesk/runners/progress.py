@@ -12,6 +12,7 @@ from hotdesk.desks import Job, Json, Result
 from hotdesk.events import AgentEnded, StoredEvent
 
 KEY = "hotdesk"
+USD_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,17 @@ class Progress:
 
 
 def spent(job: Job, history: Iterable[StoredEvent] = ()) -> float | None:
-    """What *job* has cost, in dollars; ``None`` where nobody has said it.
+    """What *job* has cost, in dollars to the millionth; ``None`` where nobody has said it.
 
     Its result says it. Before there is one, its *history* does, also while it runs; or what is
     kept with it, which lacks attempts whose worker was lost.
     """
+    usd = _spent(job, history)
+    # A sum of floats has a tail that nobody has said.
+    return None if usd is None else round(usd, USD_DIGITS)
+
+
+def _spent(job: Job, history: Iterable[StoredEvent]) -> float | None:
     if job.result is not None:
         return job.result.cost_usd
     told = (each.details.get("cost_usd") for each in history if each.kind == AgentEnded.__name__)

@@ -6,15 +6,18 @@ from hotdesk.desks import Job
 from hotdesk.errors import Unavailable
 from hotdesk.ports import Clock, Tallies
 from hotdesk.ports.accounts import usd_account
+from hotdesk.runners.progress import USD_DIGITS
 
-MICRO = 1_000_000
+MICRO = 10**USD_DIGITS
 USD_MAX = 100_000.0
 """More than a run can cost: a program that says more is not believed."""
 
 
 def believed(usd: float | None) -> float | None:
-    """*usd*, if a run can have cost that."""
-    return usd if usd is not None and math.isfinite(usd) and 0 <= usd <= USD_MAX else None
+    """*usd* to the millionth, as it is counted, if a run can have cost that."""
+    if usd is None or not math.isfinite(usd) or not 0 <= usd <= USD_MAX:
+        return None
+    return round(usd, USD_DIGITS)
 
 
 class Spending:

@@ -22,7 +22,7 @@ from hotdesk.runners.agent import AgentWalls
 from hotdesk.runners.places import Places
 from hotdesk.runners.process import TAIL_BYTES_MAX, Program, run_program
 from hotdesk.runners.redaction import Redaction
-from hotdesk.runners.step import Step, StepFailed, StepPlan, StepsStopped
+from hotdesk.runners.step import Step, StepFailed, StepPlan, StepsStopped, shown
 from hotdesk.runners.tail import last_lines
 from hotdesk.workspaces import Workspace, Workspaces
 
@@ -164,9 +164,15 @@ class Steps:
         )
         await log.finish()
         seconds = round(anyio.current_time() - begun, 3)
-        code = end.exit_code
+        code, command = end.exit_code, redaction.whole(step.command)
         await work.context.record(
-            StepEnded(step=step.kind, number=step.number, exit_code=code, seconds=seconds)
+            StepEnded(
+                step=step.kind,
+                number=step.number,
+                exit_code=code,
+                seconds=seconds,
+                command=shown(command),
+            )
         )
         if end.was_stopped and not is_exceeded:
             return StepsStopped()
@@ -174,7 +180,7 @@ class Steps:
             return None
         tail = redaction.end(end.tail, is_cut=len(end.tail) == TAIL_BYTES_MAX)
         return StepFailed(
-            command=redaction.whole(step.command),
+            command=command,
             number=step.number,
             exit_code=code,
             tail=last_lines(tail),
