@@ -13,7 +13,7 @@ import pytest
 from hotdesk.client import Client
 from hotdesk.clock import SystemClock
 from hotdesk.placement import PoolLimits
-from hotdesk.ports import Backend
+from hotdesk.ports import Backend, Clock
 from hotdesk.web.access import Caller, Role, Token, Tokens, digest_of
 from hotdesk.web.app import make_app
 from hotdesk.web.comparing import Comparing
@@ -71,6 +71,11 @@ def tokens() -> list[Token]:
     ]
 
 
+def _entrance(clock: Clock, password: Password | None, logins: Path | None) -> Entrance:
+    ways = Logins(ways_of(tokens(), password), clock, file=logins)
+    return Entrance(Tokens(tokens(), clock), ways, clock, password=password)
+
+
 @asynccontextmanager
 async def served(
     backend: Backend,
@@ -111,15 +116,9 @@ async def served(
         upkeep=upkeep or Upkeep(),
         comparing=comparing,
     )
-    entrance = Entrance(
-        Tokens(tokens(), clock),
-        Logins(ways_of(tokens(), password), clock, file=logins),
-        clock,
-        password=password,
-    )
     app = make_app(
         site,
-        entrance,
+        _entrance(clock, password, logins),
         hosts=["desk.example.org"],
         rates=Rates(clock, per_second=per_second, at_once=at_once),
         tell=told.append,

@@ -139,7 +139,8 @@ async def test_it_is_made_while_somebody_looks_and_not_again_for_a_while(
     runs = tmp_path / "runs"
     made = program(f"open({str(runs)!r}, 'a').write('x')")
     async with served(backend, comparing=made) as web:
-        await anyio.sleep(0.1)
+        # Nobody looks yet, so nothing comes, however long one waits.
+        await web.feed.written(web.feed.writes, wait=0.1)
         assert not runs.exists()
         await compared(web)
         for _ in range(3):
