@@ -100,7 +100,7 @@ def test_no_text_breaks_out_of_a_chart() -> None:
     ):
         clean = svg.replace("\x1b", "")
         assert {each.tag for each in parsed(clean).iter()} <= {
-            *("svg", "title", "desc", "path", "text")
+            *("svg", "title", "desc", "path", "text", "circle")
         }
         assert "<script" not in svg
 
@@ -129,3 +129,12 @@ def test_an_axis_of_spans_ends_at_a_round_one(most: float, end: float) -> None:
 )
 def test_a_span_is_written_short(value: float, told: str) -> None:
     assert seconds(value) == told
+
+
+def test_what_stands_alone_and_what_is_last_has_a_dot() -> None:
+    plot = Plot(id="wait", title="Wait", about="Waits.", marks=("now",))
+
+    drawn = lines(plot, [Series(kind="p50", values=(1.0, None, 2.0, 3.0, None, 4.0, 5.0))])
+
+    alone, last = re.findall(r'<circle class="dot in-p50" cx="([\d.]+)"', drawn)
+    assert float(alone) < LEFT + (RIGHT - LEFT) / 7 < (LEFT + RIGHT) / 2 < float(last)

@@ -14,6 +14,7 @@ from markupsafe import Markup
 # In units of the drawing, which is stretched to the width of its card.
 WIDTH, HEIGHT = 480, 152
 LEFT, RIGHT, TOP, BOTTOM = 36, 474, 10, 126
+DOT = 3
 SPARK_WIDTH, SPARK_HEIGHT = 96, 20
 
 Values = Sequence[float | None]
@@ -83,6 +84,11 @@ def lines(plot: Plot, series: Sequence[Series]) -> Markup:
             drawn += Markup('<path class="area in-{}" d="{}"/>').format(each.kind, area)
         path = "".join(_line(run) for run in runs)
         drawn += Markup('<path class="line in-{}" d="{}"/>').format(each.kind, path)
+        for run in runs:
+            # What stands alone has no line; the last one is what people look for.
+            if len(run) == 1 or run is runs[-1]:
+                dot = Markup('<circle class="dot in-{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>')
+                drawn += dot.format(each.kind, *run[-1], DOT)
     return _framed(plot, drawn, [(value, seconds(value)) for value in (0.0, end / 2, end)], end)
 
 
