@@ -179,7 +179,7 @@ def test_nothing_is_decided_if_one_of_the_names_is_wrong(run: Run, hold: Hold, v
     assert waiting(run) == ["a"]
 
 
-@pytest.mark.parametrize("command", ["show", "interrupt"])
+@pytest.mark.parametrize("command", "show logs watch cancel retry interrupt".split())
 def test_a_job_that_waits_is_told_with_what_lets_it_run(run: Run, hold: Hold, command: str) -> None:
     hold(a_mail("a"))
     options = ["-m", "in blue"] if command == "interrupt" else []

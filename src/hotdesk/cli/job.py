@@ -1,6 +1,8 @@
 """``hotdesk job``: look at jobs, follow one, and cancel, retry or interrupt it."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import click
 
@@ -20,6 +22,8 @@ from hotdesk.cli.send import sent_json
 from hotdesk.desks import Job, JobState, Origin
 from hotdesk.errors import NotAllowed, NotFound
 from hotdesk.events import StoredEvent
+
+T = TypeVar("T")
 
 LIST_MAX = 10_000
 
@@ -59,7 +63,7 @@ def show(invocation: Invocation, *, job_id: str) -> None:
     """Show one job with its history."""
 
     async def work(connected: Connected) -> tuple[Job, list[StoredEvent]]:
-        found = await _job(connected, job_id)
+        found = await connected.client.job(job_id)
         history: list[StoredEvent] = []
         cursor = ""
         # An agent may have thousands, and what it cost stands at the end.
@@ -68,24 +72,10 @@ def show(invocation: Invocation, *, job_id: str) -> None:
             cursor = page[-1].cursor
         return found, history
 
-    found, history = invocation.connect(work)
+    found, history = _connect(invocation, job_id, work)
     told = [event_line(event) for event in history if says_something(event)]
     lines = [*job_facts(found, history), "history:", *told]
     invocation.output.result(job_json(found, history), "\n".join(lines))
-
-
-async def _job(connected: Connected, job_id: str) -> Job:
-    """The job of that id; a mail that waits has the id of the job that it may become."""
-    try:
-        return await connected.client.job(job_id)
-    except NotFound:
-        with suppress(NotFound):
-            await connected.client.held_job(job_id)
-            raise NotAllowed(
-                f"job {job_id} waits for approval; see it with: hotdesk thread held; let it run "
-                f"with: hotdesk thread approve {job_id}"
-            ) from None
-        raise
 
 
 @job.command()
@@ -106,7 +96,7 @@ def logs(invocation: Invocation, *, job_id: str, is_followed: bool) -> None:
             until_end=is_followed,
         )
 
-    invocation.connect(work)
+    _connect(invocation, job_id, work)
 
 
 @job.command()
@@ -140,7 +130,7 @@ def watch(invocation: Invocation, *, job_id: str) -> int:
             ),
         )
 
-    ended = invocation.connect(work)
+    ended = _connect(invocation, job_id, work)
     output.result({"type": "job", **job_json(ended)}, ended.text)
     return EXIT_CODES[ended.state]
 
@@ -154,7 +144,7 @@ def cancel(invocation: Invocation, *, job_id: str) -> None:
     async def work(connected: Connected) -> Job:
         return await connected.client.cancel(job_id)
 
-    found = invocation.connect(work)
+    found = _connect(invocation, job_id, work)
     told = f"job {found.id} is cancelled"
     if not found.state.is_ended:
         told = f"job {found.id} was asked to stop; see how it ends: hotdesk job watch {found.id}"
@@ -170,7 +160,7 @@ def retry(invocation: Invocation, *, job_id: str) -> None:
     async def work(connected: Connected) -> Job:
         return await connected.client.retry(job_id)
 
-    found = invocation.connect(work)
+    found = _connect(invocation, job_id, work)
     invocation.output.result(job_json(found), f"job {found.id} is {found.state} again")
 
 
@@ -185,7 +175,7 @@ def interrupt(invocation: Invocation, *, job_id: str, message: str) -> None:
     """
 
     async def work(connected: Connected) -> tuple[Job, int]:
-        former = await _job(connected, job_id)
+        former = await connected.client.job(job_id)
         new = await connected.client.submit(
             former.desk,
             message,
@@ -195,8 +185,26 @@ def interrupt(invocation: Invocation, *, job_id: str, message: str) -> None:
         )
         return new, await connected.client.position(new)
 
-    new, position = invocation.connect(work)
+    new, position = _connect(invocation, job_id, work)
     invocation.output.result(
         {**sent_json(new, position), "interrupts": job_id},
         f"job {new.id} continues job {job_id}",
     )
+
+
+def _connect(invocation: Invocation, job_id: str, work: Callable[[Connected], Awaitable[T]]) -> T:
+    """Do *work* on a job; a mail that waits has the id of the job that it may become."""
+
+    async def known(connected: Connected) -> T:
+        try:
+            return await work(connected)
+        except NotFound:
+            with suppress(NotFound):
+                await connected.client.held_job(job_id)
+                raise NotAllowed(
+                    f"job {job_id} waits for approval; see it with: hotdesk thread held; let it "
+                    f"run with: hotdesk thread approve {job_id}"
+                ) from None
+            raise
+
+    return invocation.connect(known)
