@@ -30,6 +30,7 @@ from hotdesk.web.entrance import Entrance, ways_of
 from hotdesk.web.feed import Feed
 from hotdesk.web.logins import Logins
 from hotdesk.web.metrics import Metrics
+from hotdesk.web.opening import warm
 from hotdesk.web.rates import Rates
 from hotdesk.web.site import Site
 from hotdesk.web.streams import encode_event
@@ -113,6 +114,8 @@ async def asking(backend: SqliteBackend) -> AsyncIterator[httpx.AsyncClient]:
         rates=Rates(clock, per_second=1e6, at_once=1e6),
         tell=lambda what: print(what, file=sys.stderr),
     )
+    # As a server that has just been started does.
+    await warm(app, "http://127.0.0.1", SECRET)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://127.0.0.1",

@@ -26,7 +26,7 @@ async def test_the_first_page_is_asked_for_by_the_server_itself() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    await opening._warm(app, "http://127.0.0.1:1", "secret")
+    await opening.warm(app, "http://127.0.0.1:1", "secret")
 
     assert asked == [("/", b"Bearer secret")]
     assert gc.get_freeze_count() > 0
@@ -45,4 +45,4 @@ async def test_a_page_that_cannot_be_made_or_never_comes_ends_nothing(
 
     with anyio.fail_after(10):
         for app in (broken, stuck):
-            await opening._warm(app, "http://127.0.0.1:1", "secret")
+            await opening.warm(app, "http://127.0.0.1:1", "secret")

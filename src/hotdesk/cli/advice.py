@@ -10,7 +10,7 @@ from hotdesk.planner.turning import Turn
 
 HEADS = [
     *("PLACEMENT", "COST A MONTH", "DELAY p50", "p95", "p99", "LATE", "WAIT p95"),
-    *("WORKER HOURS", "IDLE", "COLD STARTS"),
+    *("WORKER HOURS", "IDLE", "COLD STARTS", "API CALLS"),
 ]
 
 
@@ -44,6 +44,7 @@ def lines(answers: list[Answered], chosen: Row) -> tuple[list[str], list[list[st
                 f"{out.worker_seconds / 3600:,.0f}",
                 f"{out.idle_share:.0%}",
                 f"{out.cold_starts:,}",
+                f"{row.bill.requests:,.0f}",
             ]
         )
     return HEADS, lines

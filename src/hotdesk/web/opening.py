@@ -156,12 +156,12 @@ async def open_web(
             ) from error
         with open_door(config.data_dir, Door(url=url, token=secret)):
             tasks.start_soon(comparing.run, clock, feed.touch)
-            tasks.start_soon(_warm, app, url, secret)
+            tasks.start_soon(warm, app, url, secret)
             yield url
         tasks.cancel_scope.cancel()
 
 
-async def _warm(app: ASGIApp, url: str, token: str) -> None:
+async def warm(app: ASGIApp, url: str, token: str) -> None:
     """Ask for a page before anybody does: the first one makes every model and template."""
     # Nobody looks at this answer, so whatever is wrong is met again by who does.
     inside = httpx.ASGITransport(app, raise_app_exceptions=False)
