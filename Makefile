@@ -39,7 +39,7 @@ test-agents: $(AGENTS) ## set up the real Claude Code and Codex, and test with t
 	@tools/system-packages git:git -- bubblewrap:bwrap iproute2:ip
 	@$(BIN)/pytest -n auto --dist loadgroup -m agents tests/agents tests/presets $(ARGS) || [ $$? -eq 5 ]
 
-check: style types ## format, ruff, types, import floors and the fast tests; under a minute
+check: style types ## format, ruff, types, import floors and the fast tests; four minutes on two cores
 	@tools/system-packages git:git -- bubblewrap:bwrap
 	@$(BIN)/pytest -n auto --dist loadgroup -m 'not long and not model and not browser and not emulated and not agents' $(ARGS)
 
