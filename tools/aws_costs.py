@@ -11,24 +11,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotdesk.planner.prices import OWN, POOLED, Prices
+
 PAGE = Path(__file__).parents[1] / "docs" / "aws.md"
-PRICES_OF = "November 2026"
 HOURS = 730  # A month, as AWS's calculator has it.
 
-TRANSITION = 0.025 / 1_000  # https://aws.amazon.com/step-functions/pricing/
-SQS_REQUEST = 0.50 / 1_000_000  # FIFO, the dearer kind: https://aws.amazon.com/sqs/pricing/
-WRITE = 0.625 / 1_000_000  # On demand, https://aws.amazon.com/dynamodb/pricing/on-demand/
-READ = 0.125 / 1_000_000
+# What the planner knows as well stands there, with its pages.
+LISTED = Prices()
+TRANSITION, SQS_REQUEST = LISTED.transition, LISTED.queue_request
+WRITE, READ, WORKER_HOUR = LISTED.table_write, LISTED.table_read, LISTED.fargate_hour
 STORED_GB = 0.25 + 0.20  # With point-in-time recovery.
 INVOCATION = 0.20 / 1_000_000  # https://aws.amazon.com/lambda/pricing/
 GB_SECOND = 0.0000166667
 S3_PUT, S3_GET = 0.005 / 1_000, 0.0004 / 1_000  # https://aws.amazon.com/s3/pricing/
 MAIL = 0.10 / 1_000  # In or out, https://aws.amazon.com/ses/pricing/
 ALARM = 0.10  # A month, https://aws.amazon.com/cloudwatch/pricing/
-# https://aws.amazon.com/fargate/pricing/ and, for the address, https://aws.amazon.com/vpc/pricing/
-VCPU_HOUR, GB_HOUR, DISK_GB_HOUR, ADDRESS_HOUR = 0.04048, 0.004445, 0.000111, 0.005
-# The template's own worker: 1 vCPU, 4 GB, 30 GiB of disk, of which 20 are included.
-WORKER_HOUR = VCPU_HOUR + 4 * GB_HOUR + 10 * DISK_GB_HOUR + ADDRESS_HOUR
 
 RUN_MINUTES = 5
 BEATS = RUN_MINUTES * 2
@@ -49,10 +46,14 @@ class Count:
 
 
 COUNTS: Mapping[str, Count] = {
-    "to a known desk that nobody serves": Count(writes=75, reads=19, messages=6),
+    "to a known desk that nobody serves": Count(
+        writes=POOLED.writes, reads=POOLED.reads, messages=POOLED.messages
+    ),
     "behind another one, to a desk that is served": Count(writes=78, reads=12, messages=5),
     "as a correction that interrupts": Count(writes=99, reads=17, messages=7),
-    "*container per project and user*": Count(writes=2, reads=0, messages=3),
+    "*container per project and user*": Count(
+        writes=OWN.writes, reads=OWN.reads, messages=OWN.messages
+    ),
     "*ownership checked, then sent*": Count(writes=4, reads=1, messages=6),
 }
 

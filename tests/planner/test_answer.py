@@ -1,6 +1,7 @@
 """Which placement is recommended, what it costs, and when that changes."""
 
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from hotdesk.planner.bill import Where, bill
 from hotdesk.planner.described import Description
 from hotdesk.planner.outcome import Timing
 from hotdesk.planner.placements import Assumptions, Dedicated, WarmPool
-from hotdesk.planner.prices import HOURS_A_MONTH, Prices
+from hotdesk.planner.prices import HOURS_A_MONTH, OWN, POOLED, PerJob, Prices
 from hotdesk.planner.question import Answered, FromFile, Question, answer_to, answers_to, estimate
 from hotdesk.planner.turning import turn
 
@@ -192,3 +193,20 @@ def test_a_price_that_is_none_is_named(overrides: dict[str, float], told: str) -
         Prices().but(overrides)
 
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "each"),
+    [("to a known desk that nobody serves", POOLED), ("*container per project and user*", OWN)],
+)
+def test_calls_and_transitions_of_a_job_are_those_of_the_page_about_aws(
+    row: str, each: PerJob
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "aws.md").read_text("utf-8")
+
+    found = re.search(rf"\| {re.escape(row)} \| (\d+) \| (\d+) \| (\d+) \|", page)
+
+    assert found is not None
+    ours, workflow, transitions = map(int, found.groups())
+    assert (each.calls, each.transitions) == (ours + workflow, transitions)
+    assert each.requests == ours + workflow + transitions

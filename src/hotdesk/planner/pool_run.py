@@ -53,6 +53,7 @@ class PoolRun:
         seed: int = 0,
     ) -> None:
         """Nothing happens before ``begin``. Spans are in seconds; *seed* is that of crashes."""
+        assert limits.workers_max > 0, "without a worker, work never ends"
         self._limits = limits
         self._timing = timing
         self._linger = linger
